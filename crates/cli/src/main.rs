@@ -1,0 +1,3 @@
+//! The `millstream` binary: arguments, progress bars, exit codes.
+
+fn main() {}

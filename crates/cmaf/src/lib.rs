@@ -1,0 +1,3 @@
+//! ISO base media: init segments and CMAF chunks.
+
+#![forbid(unsafe_code)]

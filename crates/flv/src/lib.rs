@@ -1,0 +1,3 @@
+//! FLV and Enhanced RTMP media messages: tags to frames and frames to tags.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The LL-HLS origin: playlists over the segment store, without IO.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Frames to CMAF chunks to segments to the window: the one store behind HLS, DASH and recording.
+
+#![forbid(unsafe_code)]
