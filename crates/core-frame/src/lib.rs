@@ -59,7 +59,7 @@ pub use secret::Secret;
 pub use shed::{DropTail, ItemMarks, Lag, ShedDecision, ShedPolicy};
 pub use side::SideData;
 pub use source::{MediaSink, MediaSource};
-pub use time::{MediaTime, WallTime};
+pub use time::{MediaTime, Unwrapper, WallTime};
 pub use track::{AudioInfo, ColorInfo, EpochInfo, Role, TrackInfo, TrackTable, VideoInfo};
 
 pub use bytes;

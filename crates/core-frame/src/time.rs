@@ -320,6 +320,80 @@ impl Serialize for WallTime {
     }
 }
 
+/// Widens a wire clock of fewer than 64 bits that wraps, by taking each value as the one nearest to the last.
+///
+/// One per clock, at the edge where the wire is read; behind it times stay wide.
+///
+/// ```
+/// use millstream_core_frame::Unwrapper;
+/// let mut clock = Unwrapper::new(32);
+/// assert_eq!(clock.unwrap(0xFFFF_FFF0), 0xFFFF_FFF0);
+/// assert_eq!(clock.unwrap(0x10), 0x1_0000_0010); // wrapped
+/// assert_eq!(clock.unwrap(0xFFFF_FFFF), 0xFFFF_FFFF); // a little late
+/// assert_eq!(clock.wraps(), 1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Unwrapper {
+    bits: u32,
+    last: Option<i64>,
+    wraps: u64,
+}
+
+impl Unwrapper {
+    /// For a clock of `bits` bits (1 to 62; other values are brought into that range).
+    #[must_use]
+    pub const fn new(bits: u32) -> Self {
+        let bits = if bits < 1 {
+            1
+        } else if bits > 62 {
+            62
+        } else {
+            bits
+        };
+        Self {
+            bits,
+            last: None,
+            wraps: 0,
+        }
+    }
+
+    /// The wide value nearest to the last one; the first value is taken as it is.
+    pub fn unwrap(&mut self, wire: u64) -> i64 {
+        let modulus = 1_i64 << self.bits;
+        let wire = (wire & (modulus as u64 - 1)) as i64;
+        let wide = match self.last {
+            None => wire,
+            Some(last) => {
+                let mut delta = wire.wrapping_sub(last).rem_euclid(modulus);
+                if delta >= modulus / 2 {
+                    delta -= modulus;
+                }
+                // A clock that has run to the end of 64 bits starts again rather than overflow.
+                last.checked_add(delta).unwrap_or(wire)
+            }
+        };
+        if self
+            .last
+            .is_some_and(|last| wide.div_euclid(modulus) > last.div_euclid(modulus))
+        {
+            self.wraps = self.wraps.saturating_add(1);
+        }
+        self.last = Some(wide);
+        wide
+    }
+
+    /// How often the clock wrapped forward.
+    #[must_use]
+    pub const fn wraps(&self) -> u64 {
+        self.wraps
+    }
+
+    /// Forgets the past: the next value is taken as it is.
+    pub fn reset(&mut self) {
+        self.last = None;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,6 +423,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn unwrapping_follows_small_steps(start: u32, steps in proptest::collection::vec(-1_000_000i64..1_000_000_000, 1..100)) {
+            let mut clock = Unwrapper::new(32);
+            let mut wide = i64::from(start);
+            let base = clock.unwrap(u64::from(start));
+            for step in steps {
+                wide += step;
+                prop_assert_eq!(clock.unwrap(wide as u64), base + (wide - i64::from(start)));
+            }
+        }
+
         #[test]
         fn ticks_survive_the_trip(ticks in -(1i64 << 40)..(1i64 << 40), hz in 1u32..1_000_000_000) {
             if let Some(t) = MediaTime::from_ticks(ticks, hz) {
