@@ -1,3 +1,4 @@
-//! The server: configuration, HTTP routes, control API, metrics and the player page over the floors below.
-
+//! The server.
 #![forbid(unsafe_code)]
+
+pub mod config;

@@ -1,0 +1,143 @@
+//! The table of keys: name, documentation, place. Parsing, `--set`, `check-config` and the reference all read this one.
+
+use core_frame::Limits;
+use serde_json::Value as Json;
+
+use super::value::{Raw, Value, assign};
+use super::{App, Config, Source};
+
+/// One key of a `T`.
+pub(crate) struct Key<T> {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    /// False while what it configures is not built in; then setting it warns.
+    pub(crate) built: bool,
+    pub(crate) set: fn(&mut T, &Raw) -> Result<(), String>,
+    pub(crate) show: fn(&T) -> String,
+}
+
+macro_rules! keys {
+    ($of:ty; $($built:ident $name:literal $($field:ident).+ : $doc:literal;)*) => {
+        &[$(Key {
+            name: $name,
+            doc: $doc,
+            built: keys!(@built $built),
+            set: |it: &mut $of, raw| assign(&mut it.$($field).+, raw),
+            show: |it: &$of| Value::show(&it.$($field).+),
+        }),*]
+    };
+    (@built works) => { true };
+    (@built later) => { false };
+}
+
+/// Keys outside `limits.*`, `[[app]]` and `[[stream]]`.
+pub(crate) static KEYS: &[Key<Config>] = keys! { Config;
+    works "http.listen" http.listen: "HTTP/1.1 and HTTP/2: player page, media, API";
+    works "http.tls_listen" http.tls_listen: "the same over TLS, once tls.certificate and tls.key are set";
+    works "tls.certificate" tls.certificate: "PEM file with the certificate chain";
+    works "tls.key" tls.key: "PEM file with its private key";
+    works "rtmp.listen" rtmp.listen: "RTMP, publish and play";
+    works "rtmp.fan_out" rtmp.fan_out: "how players are written to: default, latency-first or throughput-first";
+    later "rtmps.listen" rtmps.listen: "RTMP over TLS, once a certificate is set";
+    later "rtsp.listen" rtsp.listen: "RTSP, publish and play";
+    later "srt.listen" srt.listen: "SRT (UDP), publish and play";
+    later "srt.passphrase" srt.passphrase: "passphrase of encrypted SRT sessions";
+    later "srt.latency_ms" srt.latency_ms: "SRT receive latency; 0 derives it from the round trip";
+    later "webrtc.udp_listen" webrtc.udp_listen: "the one UDP port of all WebRTC peers";
+    later "webrtc.tcp_listen" webrtc.tcp_listen: "the one TCP port of all WebRTC peers";
+    later "webrtc.public_ips" webrtc.public_ips: "addresses to announce to WebRTC peers beside those of the interfaces";
+    works "hls.part_ms" hls.part_ms: "longest LL-HLS part";
+    works "hls.segment_ms" hls.segment_ms: "HLS segment length aimed at";
+    works "dvr.window_s" dvr.window_s: "how far back a viewer may go";
+    works "dvr.memory_mb" dvr.memory_mb: "what one stream's window keeps in memory, in MiB";
+    works "storage.url" storage.url: "file:///path, memory: or s3://bucket/prefix; empty is file: below the data directory";
+    works "log.level" log.level: "what is logged, in the words of RUST_LOG, which wins over it";
+    works "log.format" log.format: "text or json";
+    works "auth.publish_token" auth.publish_token: "what a publisher must present; empty asks for nothing";
+    works "auth.play_token" auth.play_token: "what a reader must present; empty asks for nothing";
+    works "api.token" api.token: "credential of the API and /metrics; without one they answer loopback only";
+    works "shutdown.drain_s" shutdown.drain_s: "longest time readers get to drain at shutdown";
+};
+
+/// Keys of one `[[app]]`.
+pub(crate) static APP_KEYS: &[Key<App>] = keys! { App;
+    works "name" name: "the application: everything before the last / of a stream key";
+    later "record" record: "record its streams";
+    later "transcode" transcode: "transcoding profile";
+    works "gop_cache_frames" gop_cache_frames: "frames kept for joining readers; 0 takes limits.log_frames";
+    works "gop_cache_bytes" gop_cache_bytes: "bytes kept for joining readers; 0 takes limits.log_bytes";
+    works "gop_cache_ms" gop_cache_ms: "milliseconds kept for joining readers; 0 takes limits.log_ms";
+    works "auth.publish_token" auth.publish_token: "like the global key, for this application";
+    works "auth.play_token" auth.play_token: "like the global key, for this application";
+    works "grace_s" grace_s: "how long a stream outlives its publisher";
+    works "end_on_unpublish" end_on_unpublish: "end a stream at once when its publisher says so";
+    later "fallback" fallback: "source to switch to while the publisher is away";
+    works "max_publishers" max_publishers: "publishers at a time; 0 means no limit of its own";
+    works "max_readers" max_readers: "readers of one stream; 0 means no limit of its own";
+};
+
+/// Keys of one `[[stream]]`.
+pub(crate) static STREAM_KEYS: &[Key<Source>] = keys! { Source;
+    works "key" key: "the stream it publishes to, app/name";
+    works "source" source: "where it comes from: demo: is the built-in clip";
+    later "on_demand" on_demand: "start it when somebody reads it, not at once";
+};
+
+/// `limits.*` with their values, in the order of [`Limits`].
+pub(crate) fn limits(limits: &Limits) -> Vec<(String, Json)> {
+    match serde_json::to_value(limits) {
+        Ok(Json::Object(map)) => map.into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Sets one of `limits.*` by its bare name.
+pub(crate) fn set_limit(limits: &mut Limits, name: &str, raw: &Raw) -> Result<(), String> {
+    let mut number = 0_u64;
+    assign(&mut number, raw)?;
+    let mut json = serde_json::to_value(&*limits).map_err(|e| e.to_string())?;
+    if let Some(place) = json.get_mut(name) {
+        *place = Json::from(number);
+    }
+    *limits = serde_json::from_value(json)
+        .map_err(|_| format!("{number} is more than limits.{name} can hold"))?;
+    Ok(())
+}
+
+/// What `limits.*` mean, for the reference; the fields' own documentation says it at length.
+pub(crate) const LIMIT_DOC: &str = "a bound that peers run into; see the reference of limits";
+
+/// Every key with its documentation.
+pub(crate) fn reference() -> Vec<(String, &'static str)> {
+    let mut all: Vec<(String, &'static str)> =
+        KEYS.iter().map(|k| (k.name.to_owned(), k.doc)).collect();
+    all.extend(
+        limits(&Limits::default())
+            .into_iter()
+            .map(|(n, _)| (format!("limits.{n}"), LIMIT_DOC)),
+    );
+    all.extend(
+        APP_KEYS
+            .iter()
+            .map(|k| (format!("app.*.{}", k.name), k.doc)),
+    );
+    all.extend(
+        STREAM_KEYS
+            .iter()
+            .map(|k| (format!("stream.*.{}", k.name), k.doc)),
+    );
+    all
+}
+
+/// The known name nearest to a wrong one, when one is near enough to be meant.
+pub(crate) fn nearest<'a>(
+    wrong: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(wrong, name), name))
+        .filter(|(score, _)| *score > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}

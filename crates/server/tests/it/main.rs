@@ -1,0 +1,3 @@
+//! The server from outside: one file a behaviour.
+
+mod config;
