@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::cmd::{Cmd, Failure, cargo, root, step};
+use crate::floor::{self, cpu_of};
 
 const BINARY: &str = "target/release/millstream";
 const RTMP: &str = "127.0.0.1:19350";
@@ -18,6 +19,19 @@ const HTTP: &str = "127.0.0.1:18080";
 /// Runs one bench by name, or all.
 #[expect(clippy::print_stdout, reason = "a command line tool")]
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    let number = |at: usize| {
+        args.get(at)
+            .and_then(|a| a.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    match args.first().map(String::as_str) {
+        // The two halves of the floor run as processes of their own.
+        Some("floor-writer") => {
+            return floor::writer(number(1) as usize, Duration::from_micros(number(2)));
+        }
+        Some("floor-sink") => return floor::sink(number(1) as usize, number(2) as u16),
+        _ => {}
+    }
     let wanted = |name: &str| args.is_empty() || args.iter().any(|a| a == name);
     if wanted("bus") {
         cargo(["bench", "--package", "millstream-bus"])?;
@@ -37,6 +51,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     if wanted("fanout") {
         let players = std::env::var("PLAYERS").unwrap_or_else(|_| "500".into());
+        floor::run(players.parse().unwrap_or(500))?;
         println!(
             "RTMP fan-out: {players} players x 4.2 Mb/s, 15 s; server on cpu 0, load on cpu 1"
         );
@@ -73,13 +88,7 @@ impl Server {
     /// User and system CPU seconds so far.
     fn cpu_seconds(&self) -> Result<f64, Failure> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        let after = stat.rsplit(')').next().unwrap_or_default();
-        let field = |n: usize| {
-            let text = after.split_whitespace().nth(n);
-            text.and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0)
-        };
-        // Fields 14 and 15 of stat(5), in clock ticks of 10 ms.
-        Ok((field(11) + field(12)) / 100.0)
+        Ok(cpu_of(&stat))
     }
 
     fn rss_mib(&self) -> Result<f64, Failure> {

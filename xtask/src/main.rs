@@ -5,6 +5,7 @@
 
 mod bench;
 mod cmd;
+mod floor;
 mod fuzz;
 mod sample;
 mod setup;
