@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::cmd::{Cmd, Failure, cargo, root, step};
 use crate::floor::{self, cpu_of};
+use crate::setup::clients;
 
 const BINARY: &str = "target/release/millstream";
 const RTMP: &str = "127.0.0.1:19350";
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     if wanted("ingest") {
         cargo(["bench", "--package", "millstream-ingest-rtmp"])?;
     }
-    if ["fanout", "start", "size"].into_iter().any(wanted) {
+    if ["fanout", "start", "size", "hls"].into_iter().any(wanted) {
         cargo(["build", "--release", "--package", "millstream-cli"])?;
     }
     if wanted("size") {
@@ -48,6 +49,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     if wanted("start") {
         start()?;
+    }
+    if wanted("hls") {
+        hls()?;
     }
     if wanted("fanout") {
         let players = std::env::var("PLAYERS").unwrap_or_else(|_| "500".into());
@@ -185,5 +189,29 @@ fn fanout(profile: &str, players: &str) -> Result<(), Failure> {
     );
     std::io::stdout().flush()?;
     step(&format!("load's own report: {report}"));
+    Ok(())
+}
+
+/// LL-HLS in Chromium with hls.js, 60 s of the demo's stream.
+#[expect(clippy::print_stdout, reason = "a command line tool")]
+fn hls() -> Result<(), Failure> {
+    let mut demo = Command::new(BINARY)
+        .args(["demo", "--set", &format!("rtmp.listen={RTMP}")])
+        .args(["--set", &format!("http.listen={HTTP}")])
+        .current_dir(root())
+        .env("RUST_LOG", "warn")
+        .stdout(Stdio::null())
+        .spawn()?;
+    wait_for(HTTP, Duration::from_secs(10))?;
+    sleep(Duration::from_secs(8));
+    let report = Cmd::new("node")
+        .arg("xtask/js/hls.mjs")
+        .arg(format!("http://{HTTP}/live/demo/index.m3u8"))
+        .arg("60")
+        .arg(clients().join("node_modules").display().to_string())
+        .output();
+    let _ = demo.kill();
+    let _ = demo.wait();
+    println!("LL-HLS in hls.js, 60 s: {}", report?.trim());
     Ok(())
 }

@@ -21,7 +21,7 @@ cargo xtask <verb>
   test [FILTER]      installs what is missing, then tidy, doc tests and the whole workspace's tests; what CI runs
   tidy               floors, module docs, clocks in cores, rustfmt, clippy, cargo deny, facade features
   setup              installs what the tests need: Debian packages, FFmpeg 9, npm clients, cargo tools
-  bench [NAME]       measures and prints tables: bus, ingest, fanout, start, size (default: all)
+  bench [NAME]       measures and prints tables: bus, ingest, fanout, hls, start, size (default: all)
   sample [DIR]       makes sample media with ffmpeg (default: target/samples)
   oracles            second opinions: other people's parsers read our output
   fuzz [TARGET] [S]  explores a fuzz target (default: each) for S seconds (default: 20)
