@@ -1,0 +1,339 @@
+//! The bounded AMF0 reader.
+
+use core_frame::Limits;
+
+use super::{Value, marker};
+
+/// Depth the reader never passes, whatever the limits say: it is what the smallest thread stack can bear.
+const DEPTH_CEILING: u32 = 64;
+
+/// Why bytes are no AMF0, or more of it than allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("bad AMF0 at byte {offset}: {rule}")]
+pub struct Error {
+    /// Where in the message, in bytes from its start.
+    pub offset: usize,
+    /// The rule that was broken.
+    pub rule: &'static str,
+}
+
+/// Reads every value of a message.
+///
+/// # Errors
+/// See [`Reader::read`].
+pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Value>, Error> {
+    Reader::new(bytes, limits).collect()
+}
+
+/// Reads the values of one message, one after the other.
+///
+/// Depth, values in all and string lengths are bounded by [`Limits::amf_depth`], [`Limits::amf_nodes`] and
+/// [`Limits::amf_string_bytes`]; a declared count or length never reserves memory. Text that is not UTF-8 is repaired
+/// with U+FFFD, since senders put titles of other encodings into metadata.
+///
+/// As an iterator it ends after the first error.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    nodes_left: u32,
+    depth_max: u32,
+    string_max: usize,
+    failed: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of `bytes`.
+    #[must_use]
+    pub fn new(bytes: &'a [u8], limits: &Limits) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            nodes_left: limits.amf_nodes,
+            depth_max: limits.amf_depth.min(DEPTH_CEILING),
+            string_max: limits.amf_string_bytes as usize,
+            failed: false,
+        }
+    }
+
+    /// The next value.
+    ///
+    /// # Errors
+    /// The bytes end inside the value, break AMF0, use a type that is not read (references, movie clips, record sets,
+    /// AMF3) or pass a limit.
+    pub fn read(&mut self) -> Result<Value, Error> {
+        self.value(0)
+    }
+
+    /// True when all bytes are read.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    /// Bytes read so far.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// What is not read yet.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    fn value(&mut self, depth: u32) -> Result<Value, Error> {
+        let start = self.at;
+        let fail = |rule| {
+            Err(Error {
+                offset: start,
+                rule,
+            })
+        };
+        self.nodes_left = match self.nodes_left.checked_sub(1) {
+            Some(left) => left,
+            None => return fail("more values than the limit of AMF nodes"),
+        };
+        match self.u8()? {
+            marker::NUMBER => Ok(Value::Number(f64::from_bits(self.u64()?))),
+            marker::BOOLEAN => Ok(Value::Boolean(self.u8()? != 0)),
+            marker::STRING => {
+                let len = usize::from(self.u16()?);
+                Ok(Value::String(self.text(len)?))
+            }
+            marker::NULL => Ok(Value::Null),
+            marker::UNDEFINED => Ok(Value::Undefined),
+            marker::DATE => {
+                let unix_ms = f64::from_bits(self.u64()?);
+                let zone = self.u16()?.cast_signed();
+                Ok(Value::Date { unix_ms, zone })
+            }
+            marker::LONG_STRING => Ok(Value::LongString(self.long_text()?)),
+            marker::XML => Ok(Value::Xml(self.long_text()?)),
+            marker::OBJECT | marker::ECMA_ARRAY | marker::STRICT_ARRAY | marker::TYPED_OBJECT
+                if depth >= self.depth_max =>
+            {
+                fail("nested deeper than the limit of AMF depth")
+            }
+            marker::OBJECT => Ok(Value::Object(self.fields(depth)?)),
+            marker::ECMA_ARRAY => {
+                // The count is only a hint (§2.10): the members end at the end marker.
+                self.u32()?;
+                Ok(Value::EcmaArray(self.fields(depth)?))
+            }
+            marker::STRICT_ARRAY => {
+                let count = self.u32()?;
+                let mut items = Vec::new();
+                for _ in 0..count {
+                    items.push(self.value(depth + 1)?);
+                }
+                Ok(Value::StrictArray(items))
+            }
+            marker::TYPED_OBJECT => {
+                let len = usize::from(self.u16()?);
+                let class = self.text(len)?;
+                let fields = self.fields(depth)?;
+                Ok(Value::TypedObject { class, fields })
+            }
+            marker::REFERENCE => fail("references are not read (§2.9)"),
+            marker::AVM_PLUS => fail("a switch to AMF3 is not read (§3.1)"),
+            marker::OBJECT_END => fail("an end marker outside an object (§2.11)"),
+            _ => fail("unknown type marker (§2.1)"),
+        }
+    }
+
+    /// Members up to and with the end marker `00 00 09`.
+    fn fields(&mut self, depth: u32) -> Result<Vec<(String, Value)>, Error> {
+        let mut fields = Vec::new();
+        loop {
+            let start = self.at;
+            let len = usize::from(self.u16()?);
+            if len == 0 && self.rest().first() == Some(&marker::OBJECT_END) {
+                self.at = self.at.saturating_add(1);
+                return Ok(fields);
+            }
+            if self.rest().len() < len {
+                return Err(Error {
+                    offset: start,
+                    rule: "an object without its end marker 00 00 09 (§2.11)",
+                });
+            }
+            let key = self.text(len)?;
+            let value = self.value(depth + 1)?;
+            fields.push((key, value));
+        }
+    }
+
+    fn long_text(&mut self) -> Result<String, Error> {
+        let len = self.u32()? as usize;
+        self.text(len)
+    }
+
+    fn text(&mut self, len: usize) -> Result<String, Error> {
+        if len > self.string_max {
+            return Err(self.error("a string longer than the limit of AMF string bytes"));
+        }
+        let bytes = self.take(len)?;
+        Ok(String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    fn take(&mut self, len: usize) -> Result<&'a [u8], Error> {
+        let end = self.at.saturating_add(len);
+        match self.bytes.get(self.at..end) {
+            Some(bytes) => {
+                self.at = end;
+                Ok(bytes)
+            }
+            None => Err(self.error("the message ends inside a value")),
+        }
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    fn u8(&mut self) -> Result<u8, Error> {
+        Ok(u8::from_be_bytes(self.array()?))
+    }
+
+    fn u16(&mut self) -> Result<u16, Error> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
+    fn u32(&mut self) -> Result<u32, Error> {
+        Ok(u32::from_be_bytes(self.array()?))
+    }
+
+    fn u64(&mut self) -> Result<u64, Error> {
+        Ok(u64::from_be_bytes(self.array()?))
+    }
+
+    const fn error(&self, rule: &'static str) -> Error {
+        Error {
+            offset: self.at,
+            rule,
+        }
+    }
+}
+
+impl Iterator for Reader<'_> {
+    type Item = Result<Value, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed || self.is_empty() {
+            return None;
+        }
+        let value = self.read();
+        self.failed = value.is_err();
+        Some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(bytes: &[u8]) -> Error {
+        read(bytes, &Limits::default()).expect_err("must be refused")
+    }
+
+    #[test]
+    fn knows_the_markers() {
+        let bytes = [
+            0x00, 0x3F, 0xF0, 0, 0, 0, 0, 0, 0, // 1.0
+            0x01, 0x01, // true
+            0x02, 0, 2, b'h', b'i', // "hi"
+            0x05, 0x06, // null, undefined
+            0x08, 0xFF, 0xFF, 0xFF, 0xFF, 0, 1, b'a', 0x05, 0, 0, 9, // lying count
+            0x0A, 0, 0, 0, 1, 0x05, // [null]
+            0x0B, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // date 0
+            0x0C, 0, 0, 0, 1, b'x', // long string
+            0x10, 0, 1, b'C', 0, 0, 9, // typed object
+        ];
+        let values = read(&bytes, &Limits::default()).unwrap();
+        assert_eq!(
+            values,
+            [
+                Value::Number(1.0),
+                Value::Boolean(true),
+                Value::from("hi"),
+                Value::Null,
+                Value::Undefined,
+                Value::ecma_array([("a", Value::Null)]),
+                Value::StrictArray(vec![Value::Null]),
+                Value::Date {
+                    unix_ms: 0.0,
+                    zone: 0
+                },
+                Value::LongString("x".into()),
+                Value::TypedObject {
+                    class: "C".into(),
+                    fields: vec![]
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn refuses_with_the_offset() {
+        assert_eq!(refused(&[0x05, 0x07, 0, 0]).offset, 1);
+        assert!(refused(&[0x07, 0, 0]).rule.contains("references"));
+        assert!(refused(&[0x11, 0]).rule.contains("AMF3"));
+        assert!(refused(&[0x0D]).rule.contains("unknown"));
+        assert!(refused(&[0x09]).rule.contains("end marker"));
+        // An object whose end marker is missing.
+        assert!(refused(&[0x03, 0, 1, b'a', 0x05]).rule.contains("ends"));
+        assert!(refused(&[0x03, 0, 9, b'a', 0x05]).rule.contains("00 00 09"));
+    }
+
+    #[test]
+    fn declared_lengths_reserve_nothing() {
+        for marker in [0x0C, 0x0F] {
+            let rule = refused(&[marker, 0xFF, 0xFF, 0xFF, 0xFF, b'x']).rule;
+            assert!(rule.contains("string"), "{rule}");
+        }
+        assert!(
+            refused(&[0x0A, 0xFF, 0xFF, 0xFF, 0xFF])
+                .rule
+                .contains("ends")
+        );
+        assert!(refused(&[0x02, 0xFF, 0xFF, b'x']).rule.contains("ends"));
+        // An array of a billion nulls ends at the limit of nodes, not at memory.
+        let mut nulls = vec![0x0A, 0x3F, 0xFF, 0xFF, 0xFF];
+        nulls.resize(100_000, 0x05);
+        assert!(refused(&nulls).rule.contains("nodes"));
+    }
+
+    #[test]
+    fn nesting_ends_at_the_limit_on_a_small_stack() {
+        let nests: Vec<Vec<u8>> = vec![
+            [0x03, 0, 1, b'a'].repeat(15_000),
+            [0x0A, 0, 0, 0, 1].repeat(15_000),
+            [0x08, 0, 0, 0, 1, 0, 1, b'a'].repeat(15_000),
+            [0x10, 0, 1, b'C', 0, 1, b'a'].repeat(15_000),
+        ];
+        std::thread::Builder::new()
+            .stack_size(256 * 1024)
+            .spawn(move || {
+                let mut wide = Limits::default();
+                wide.amf_depth = u32::MAX;
+                wide.amf_nodes = u32::MAX;
+                for nest in &nests {
+                    assert!(refused(nest).rule.contains("nested deeper"));
+                    assert!(read(nest, &wide).is_err());
+                }
+            })
+            .unwrap()
+            .join()
+            .unwrap();
+    }
+
+    #[test]
+    fn repairs_text_of_other_encodings() {
+        let values = read(&[0x02, 0, 2, b'a', 0xE9], &Limits::default()).unwrap();
+        assert_eq!(values[0].as_str(), Some("a\u{FFFD}"));
+    }
+}

@@ -1,0 +1,77 @@
+//! Codec identities on the wire: legacy numbers and Enhanced RTMP FourCCs.
+
+use std::fmt;
+
+use core_frame::CodecId;
+
+/// A four-character code as Enhanced RTMP names codecs (E-RTMP v2, "Enhanced Video" and "Enhanced Audio").
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FourCc(pub [u8; 4]);
+
+/// Every FourCC we read and write, with its codec.
+const TABLE: [(FourCc, CodecId); 12] = [
+    (FourCc(*b"avc1"), CodecId::H264),
+    (FourCc(*b"hvc1"), CodecId::H265),
+    (FourCc(*b"vvc1"), CodecId::H266),
+    (FourCc(*b"av01"), CodecId::Av1),
+    (FourCc(*b"vp08"), CodecId::Vp8),
+    (FourCc(*b"vp09"), CodecId::Vp9),
+    (FourCc(*b"mp4a"), CodecId::Aac),
+    (FourCc(*b"Opus"), CodecId::Opus),
+    (FourCc(*b".mp3"), CodecId::Mp3),
+    (FourCc(*b"ac-3"), CodecId::Ac3),
+    (FourCc(*b"ec-3"), CodecId::Eac3),
+    (FourCc(*b"fLaC"), CodecId::Flac),
+];
+
+impl FourCc {
+    /// All codes that this crate reads and writes; what a server lists in `fourCcList` of its `connect` answer.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(code, _)| *code)
+    }
+
+    /// The code of a codec; `None` for one that Enhanced RTMP does not name (G.711, PCM, data).
+    #[must_use]
+    pub fn of(codec: CodecId) -> Option<Self> {
+        TABLE.iter().find(|(_, c)| *c == codec).map(|(f, _)| *f)
+    }
+
+    /// The codec of this code.
+    #[must_use]
+    pub fn codec(self) -> Option<CodecId> {
+        TABLE.iter().find(|(f, _)| *f == self).map(|(_, c)| *c)
+    }
+
+    /// As the big-endian number that `videocodecid` and `audiocodecid` hold.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        u32::from_be_bytes(self.0)
+    }
+}
+
+impl fmt::Display for FourCc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.escape_ascii())
+    }
+}
+
+impl fmt::Debug for FourCc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_codecs_are_one_to_one() {
+        for code in FourCc::all() {
+            assert_eq!(FourCc::of(code.codec().unwrap()), Some(code));
+        }
+        assert_eq!(FourCc::of(CodecId::Pcma), None);
+        assert_eq!(FourCc(*b"Opus").number(), 1_332_770_163);
+        assert_eq!(FourCc([0, b'a', 0xFF, b'b']).to_string(), "\\x00a\\xffb");
+    }
+}
