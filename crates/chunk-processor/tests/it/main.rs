@@ -1,0 +1,15 @@
+//! What the timeline makes of clean and of broken clocks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it saw and fails by panicking"
+)]
+
+mod allocations;
+mod clean_input;
+mod hostile_clocks;
+mod jumps;
+mod order;
+mod publishers;
+mod sim;

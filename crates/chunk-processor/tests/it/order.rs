@@ -1,0 +1,78 @@
+//! Decode order that is not: times that go back, and presentation before decoding.
+
+use core_frame::{MediaTime, Repair};
+
+use crate::sim::{Sim, audio, exact, ms, table, video};
+
+#[test]
+fn small_steps_back_are_squeezed_in_and_caught_up() {
+    let mut sim = Sim::new(&table(None, 48_000));
+    for t in [0, 33, 67, 20, 53, 100, 133] {
+        sim.put(video(ms(t), ms(t)));
+    }
+    sim.assert_sound();
+    let out: Vec<_> = sim.out.iter().map(|f| f.dts.as_millis()).collect();
+    assert_eq!(&out[..3], [0, 33, 67]);
+    assert!(sim.repairs(Repair::Reorder) > 0);
+    assert!(sim.epochs.is_empty());
+    assert_eq!(sim.out[6].pts, ms(133));
+}
+
+#[test]
+fn decode_times_that_only_repeat_presentation_times_are_made_to_lead() {
+    let mut sim = Sim::new(&table(None, 48_000));
+    // I0 P3 B1 B2 P6 B4 B5 ..., and the sender wrote DTS = PTS.
+    let mut wrong = 0;
+    for n in 0..300_i64 {
+        let shown = match n % 3 {
+            _ if n == 0 => 0,
+            1 => n + 2,
+            _ => n - 1,
+        };
+        let t = ms(shown * 40);
+        let out = sim.put(video(t, t));
+        wrong += u32::from(out.pts != t);
+    }
+    sim.assert_sound();
+    println!("{wrong} of 300 presentation times moved before the depth was learnt");
+    assert!(wrong <= 3, "{wrong}");
+}
+
+#[test]
+fn presentation_before_decoding_is_repaired_once() {
+    let mut sim = Sim::new(&table(Some((25, 1)), 48_000));
+    for n in 0..500_i64 {
+        let dts = exact(n, 1, 25);
+        let out = sim.put(video(dts, dts - ms(80)));
+        if n > 5 {
+            assert_eq!(out.pts, dts - ms(80), "{n}");
+        }
+    }
+    sim.assert_sound();
+    assert!(sim.repairs(Repair::Reorder) <= 6);
+}
+
+#[test]
+fn senseless_composition_is_dropped() {
+    let mut sim = Sim::new(&table(None, 48_000));
+    for pts in [MediaTime::MAX, MediaTime::MIN, ms(-20_000), ms(600_000)] {
+        let n = sim.out.len() as i64;
+        let out = sim.put(video(ms(n * 40), pts));
+        assert_eq!(out.pts, out.dts);
+    }
+    sim.assert_sound();
+}
+
+#[test]
+fn duplicates_come_out_one_after_the_other() {
+    let mut sim = Sim::new(&table(Some((30, 1)), 48_000));
+    for n in 0..100 {
+        let t = exact(n, 1, 30);
+        sim.put(video(t, t));
+        sim.put(video(t, t));
+        sim.put(audio(ms(n * 64 / 3)));
+    }
+    sim.assert_sound();
+    let end = sim.of(core_frame::TrackId::VIDEO).last().unwrap().dts;
+    assert!((end - ms(3_300)).abs() < ms(3), "{end}");
+}
