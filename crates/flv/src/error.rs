@@ -30,6 +30,12 @@ pub enum Error {
     /// A bound of [`core_frame::Limits`] was passed.
     #[error("limit reached: {0}")]
     Limit(&'static str),
+    /// A codec configuration record that no decoder could be set up from: the publisher is to be refused.
+    #[error("codec configuration refused: {0}")]
+    Config(#[source] bitstream::Error),
+    /// An access unit that breaks its format: this frame is lost, the next may be well.
+    #[error("access unit refused: {0}")]
+    Frame(#[source] bitstream::Error),
     /// A script message that is no AMF0.
     #[error(transparent)]
     Amf(#[from] amf0::Error),
