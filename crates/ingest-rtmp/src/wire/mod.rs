@@ -2,6 +2,6 @@
 //! server and a client use the same readers and writers.
 
 pub mod chunk;
-
+pub mod command;
 pub mod handshake;
 pub mod message;

@@ -177,13 +177,13 @@ impl ChunkReader {
 
     /// Reads one chunk header. False when the input ended before it did.
     fn head(&mut self, input: &mut &[u8]) -> Result<bool, Error> {
-        if self.head_len == 0 {
-            if let Some(head) = self.parse(input)? {
-                *input = input.get(head.len..).unwrap_or_default();
-                self.offset = self.offset.wrapping_add(head.len as u64);
-                self.begin(&head)?;
-                return Ok(true);
-            }
+        if self.head_len == 0
+            && let Some(head) = self.parse(input)?
+        {
+            *input = input.get(head.len..).unwrap_or_default();
+            self.offset = self.offset.wrapping_add(head.len as u64);
+            self.begin(&head)?;
+            return Ok(true);
         }
         // The rare header that was split: gather it byte by byte.
         loop {
@@ -275,10 +275,9 @@ impl ChunkReader {
         {
             let same = sent.to_be_bytes();
             let at_hand = rest.get(..4).unwrap_or(rest);
-            if !known.open || same.starts_with(at_hand) {
-                if take::<4>(&mut rest).is_none() {
-                    return Ok(None);
-                }
+            let present = !known.open || same.starts_with(at_hand);
+            if present && take::<4>(&mut rest).is_none() {
+                return Ok(None);
             }
             head.extended = Some(sent);
         }

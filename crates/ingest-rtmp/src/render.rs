@@ -1,0 +1,258 @@
+//! The RTMP view of a stream: frames as chunked messages, ready to be written to any player.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use core_frame::{
+    Epoch, MediaFrame, MediaKind, Preamble, Render, RenderOut, TrackId, TrackInfo, TrackTable,
+    ViewItem,
+};
+use smallvec::smallvec;
+
+use crate::wire::chunk::put_message;
+use crate::wire::message::MessageType;
+
+/// Chunk stream of audio.
+pub const AUDIO: u32 = 4;
+/// Chunk stream of metadata.
+pub const DATA: u32 = 5;
+/// Chunk stream of video.
+pub const VIDEO: u32 = 6;
+
+/// Bytes of a run of messages; one is made whenever the last is full.
+const BLOCK: usize = 256 * 1024;
+/// Longest tag head and message header together.
+const HEADS: usize = 18 + flv::Head::MAX;
+
+/// Renders the first video and the first audio track of a stream as RTMP messages: one item a frame, each a whole
+/// message with a type 0 header and absolute time, so that a player may begin with any of them and skip any.
+///
+/// Joiners get `onMetaData` and the codec configurations; players that are under way get them again when they change.
+/// Times are the stream's own, in milliseconds of 32 bits.
+///
+/// The messages of successive frames lie one behind the other in memory, so that all a player has to write is usually one
+/// run. That costs one copy of the media for each stream, whatever the number of players.
+#[derive(Debug)]
+pub struct RtmpRender {
+    message_stream: u32,
+    chunk_size: u32,
+    video: Option<Arc<TrackInfo>>,
+    audio: Option<Arc<TrackInfo>>,
+    preamble: Option<(Epoch, Bytes)>,
+    generation: u32,
+    block: BytesMut,
+    left_out: u64,
+}
+
+impl RtmpRender {
+    /// A view for players that play on message stream `message_stream` (nearly always 1) and were told `chunk_size`.
+    #[must_use]
+    pub fn new(message_stream: u32, chunk_size: u32) -> Self {
+        Self {
+            message_stream,
+            chunk_size: chunk_size.max(1),
+            video: None,
+            audio: None,
+            preamble: None,
+            generation: 0,
+            block: BytesMut::new(),
+            left_out: 0,
+        }
+    }
+
+    /// Frames that RTMP cannot carry and that were left out.
+    #[must_use]
+    pub const fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    fn track(&self, id: TrackId) -> Option<(MediaKind, &TrackInfo)> {
+        let is = |track: &&Arc<TrackInfo>| track.id == id;
+        let video = self.video.as_ref().filter(is);
+        let audio = || self.audio.as_ref().filter(is);
+        video.or_else(audio).map(|t| (t.kind(), t.as_ref()))
+    }
+
+    fn message(&mut self, frame: &MediaFrame) -> flv::Result<Option<Bytes>> {
+        let Some((kind, track)) = self.track(frame.track) else {
+            return Ok(None);
+        };
+        let head = flv::body_head(frame, track)?;
+        let (chunk_stream, kind) = match kind {
+            MediaKind::Video => (VIDEO, MessageType::Video),
+            _ => (AUDIO, MessageType::Audio),
+        };
+        let chunks = 1 + frame.payload.len() / self.chunk_size as usize;
+        let need = HEADS
+            .saturating_add(frame.payload.len())
+            .saturating_add(chunks.saturating_mul(8));
+        if self.block.capacity().saturating_sub(self.block.len()) < need {
+            self.block = BytesMut::with_capacity(need.max(BLOCK));
+        }
+        // The one copy of the media in this view: see the type's documentation.
+        put_message(
+            chunk_stream,
+            kind,
+            self.message_stream,
+            flv::timestamp_ms(frame.dts),
+            self.chunk_size,
+            &[head.as_ref(), &frame.payload],
+            &mut self.block,
+        );
+        Ok(Some(self.block.split().freeze()))
+    }
+}
+
+impl Render for RtmpRender {
+    fn tracks(&mut self, table: &Arc<TrackTable>, out: &mut RenderOut) {
+        self.video = table.video().cloned();
+        self.audio = table.audio().cloned();
+        let mut bytes = BytesMut::new();
+        let time = flv::timestamp_ms(table.epoch.origin);
+        let mut put = |chunk_stream, kind, body: &[u8]| {
+            let (stream, size) = (self.message_stream, self.chunk_size);
+            put_message(chunk_stream, kind, stream, time, size, &[body], &mut bytes);
+        };
+        put(DATA, MessageType::Data, &flv::metadata(table));
+        if let Some(body) = self.video.as_deref().and_then(flv::sequence_header) {
+            put(VIDEO, MessageType::Video, &body);
+        }
+        if let Some(body) = self.audio.as_deref().and_then(flv::sequence_header) {
+            put(AUDIO, MessageType::Audio, &body);
+        }
+        let headers = bytes.freeze();
+        let is_same =
+            |(epoch, before): &(Epoch, Bytes)| *epoch == table.epoch.id && *before == headers;
+        if self.preamble.as_ref().is_some_and(is_same) {
+            return;
+        }
+        self.preamble = Some((table.epoch.id, headers.clone()));
+        self.generation = self.generation.wrapping_add(1);
+        out.preamble(Preamble {
+            generation: self.generation,
+            epoch: table.epoch.id,
+            join: smallvec![headers.clone()],
+            update: smallvec![headers],
+            text: None,
+        });
+    }
+
+    fn frame(&mut self, frame: &MediaFrame, seq: u64, out: &mut RenderOut) {
+        match self.message(frame) {
+            Ok(Some(message)) => out.item(ViewItem::of(frame, seq, smallvec![message])),
+            Ok(None) => {}
+            Err(_) => self.left_out = self.left_out.saturating_add(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::chunk::{ChunkLimits, ChunkReader};
+    use crate::wire::message::Message;
+    use core_frame::{CodecId, Limits, RenderStep};
+
+    fn read(bytes: &[u8], chunk_size: u32) -> Vec<Message> {
+        let mut reader = ChunkReader::new(ChunkLimits::publishing(&Limits::default()), 0);
+        let mut announce = BytesMut::new();
+        let size = chunk_size.to_be_bytes();
+        put_message(
+            2,
+            MessageType::SetChunkSize,
+            0,
+            0,
+            128,
+            &[&size],
+            &mut announce,
+        );
+        reader.read(&mut &announce[..]).unwrap();
+        let (mut input, mut out) = (bytes, Vec::new());
+        while let Some(message) = reader.read(&mut input).unwrap() {
+            out.push(message);
+        }
+        out
+    }
+
+    fn table() -> Arc<TrackTable> {
+        let mut video = TrackInfo::new(TrackId::VIDEO, CodecId::H264);
+        video.config = Bytes::from_static(b"avcC");
+        let mut audio = TrackInfo::new(TrackId::AUDIO, CodecId::Aac);
+        audio.config = Bytes::from_static(b"\x12\x10");
+        Arc::new(TrackTable::new([audio, video]))
+    }
+
+    #[test]
+    fn payloads_come_out_as_they_went_in_and_adjacent() {
+        for chunk_size in [128, 65_536] {
+            let mut render = RtmpRender::new(1, chunk_size);
+            let mut out = RenderOut::new();
+            render.tracks(&table(), &mut out);
+            let video: Bytes = (0..100_000_u32).map(|i| i as u8).collect();
+            render.frame(
+                &MediaFrame::new_video(80, 40, video.clone(), CodecId::H264, true),
+                0,
+                &mut out,
+            );
+            let audio = Bytes::from_static(b"aac");
+            render.frame(&MediaFrame::new_audio(41, audio, CodecId::Aac), 1, &mut out);
+            let steps: Vec<_> = out.drain().collect();
+            let [
+                RenderStep::Preamble(preamble),
+                RenderStep::Item(a),
+                RenderStep::Item(b),
+            ] = &steps[..]
+            else {
+                panic!("{steps:?}");
+            };
+            assert_eq!(a.slices[0].as_ptr_range().end, b.slices[0].as_ptr());
+            let messages = read(&preamble.join[0], chunk_size);
+            let kinds: Vec<_> = messages.iter().map(|m| m.kind).collect();
+            assert_eq!(
+                kinds,
+                [MessageType::Data, MessageType::Video, MessageType::Audio]
+            );
+            assert_eq!(messages[1].body, b"\x17\0\0\0\0avcC"[..]);
+            assert_eq!(messages[2].body, b"\xAF\0\x12\x10"[..]);
+            let messages = read(&a.slices[0], chunk_size);
+            assert_eq!((messages[0].timestamp, messages[0].stream), (40, 1));
+            assert_eq!(messages[0].body[..5], *b"\x17\x01\0\0\x28");
+            assert_eq!(messages[0].body[5..], video);
+            let messages = read(&b.slices[0], chunk_size);
+            assert_eq!(
+                (messages[0].timestamp, &messages[0].body[..]),
+                (41, &b"\xAF\x01aac"[..])
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_tracks_say_nothing_twice() {
+        let mut render = RtmpRender::new(1, 65_536);
+        let mut out = RenderOut::new();
+        render.tracks(&table(), &mut out);
+        render.tracks(&table(), &mut out);
+        assert_eq!(out.steps().len(), 1);
+        let mut changed = (*table()).clone();
+        changed.epoch.id = Epoch(1);
+        render.tracks(&Arc::new(changed), &mut out);
+        assert_eq!(out.steps().len(), 2);
+    }
+
+    #[test]
+    fn tracks_that_rtmp_does_not_carry_are_left_out() {
+        let mut render = RtmpRender::new(1, 65_536);
+        let mut out = RenderOut::new();
+        render.frame(
+            &MediaFrame::new_audio(0, Bytes::new(), CodecId::Aac),
+            0,
+            &mut out,
+        );
+        assert!(out.steps().is_empty());
+        let odd = TrackInfo::new(TrackId::VIDEO, CodecId::Mjpeg);
+        render.tracks(&Arc::new(TrackTable::new([odd])), &mut out);
+        let frame = MediaFrame::new_video(0, 0, Bytes::from_static(b"x"), CodecId::Mjpeg, true);
+        render.frame(&frame, 1, &mut out);
+        assert_eq!(render.left_out(), 1);
+    }
+}
