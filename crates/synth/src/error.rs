@@ -1,7 +1,7 @@
 //! What can be wrong with a wish for a source.
 
 /// Why a source cannot be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The picture size is not one that can be coded.
@@ -24,4 +24,10 @@ pub enum Error {
     /// Neither video nor audio was asked for.
     #[error("a source needs video or audio")]
     Nothing,
+    /// The file holds no frame.
+    #[error("the clip has no frame")]
+    EmptyClip,
+    /// The file is no FLV, or holds media that breaks its format.
+    #[error("the clip cannot be read")]
+    Clip(#[from] flv::Error),
 }

@@ -29,12 +29,14 @@
 mod aac;
 mod barcode;
 mod bits;
+mod clip;
 mod error;
 mod h264;
 mod number;
 mod source;
 
 pub use barcode::read_barcode;
+pub use clip::Clip;
 pub use error::Error;
 pub use number::{Number, read_number, read_number_in};
 pub use source::{Options, Source};

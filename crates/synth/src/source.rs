@@ -452,21 +452,20 @@ mod tests {
 
     #[test]
     fn impossible_wishes_are_refused() {
-        let new = |o| Source::new(o).err();
+        let said = |o| {
+            Source::new(o)
+                .err()
+                .map(|e| e.to_string())
+                .unwrap_or_default()
+        };
         let o = Options::default;
+        assert!(said(o().size(150, 96)).starts_with("picture of 150x96"));
+        assert!(said(o().fps(0)).starts_with("frame rate 0/1"));
         assert_eq!(
-            new(o().size(150, 96)),
-            Some(Error::Size {
-                width: 150,
-                height: 96
-            })
+            said(o().sample_rate(Some(1))),
+            "AAC knows no sample rate of 1 Hz"
         );
-        assert_eq!(new(o().fps(0)), Some(Error::FrameRate(0, 1)));
-        assert_eq!(new(o().sample_rate(Some(1))), Some(Error::SampleRate(1)));
-        assert_eq!(new(o().channels(6)), Some(Error::Channels(6)));
-        assert_eq!(
-            new(o().frame_rate(None).sample_rate(None)),
-            Some(Error::Nothing)
-        );
+        assert!(said(o().channels(6)).starts_with("6 audio channels"));
+        assert!(said(o().frame_rate(None).sample_rate(None)).contains("video or audio"));
     }
 }
