@@ -36,9 +36,7 @@ pub(crate) fn from_wire(codec: CodecId, body: &[u8]) -> Result<Record> {
         CodecId::Vp8 | CodecId::Vp9 => Ok(plain(Bytes::copy_from_slice(
             body.strip_prefix(&[1, 0, 0, 0]).unwrap_or(body),
         ))),
-        CodecId::Flac => Ok(plain(Bytes::copy_from_slice(
-            body.strip_prefix(b"fLaC").unwrap_or(body),
-        ))),
+        CodecId::Flac => Ok(plain(flac_blocks(body))),
         _ => Ok(plain(Bytes::copy_from_slice(body))),
     }
 }
@@ -76,6 +74,18 @@ fn nal_record(body: &[u8], at: usize, shift: u32) -> Record {
         config: config.freeze(),
         length_size,
     }
+}
+
+/// FLAC metadata blocks as the `dfLa` box holds them: without the signature that E-RTMP puts before them. FFmpeg 9
+/// writes the bare 34 bytes of STREAMINFO; they get their block header (RFC 9639 §8.1: last block, type 0).
+fn flac_blocks(body: &[u8]) -> Bytes {
+    let blocks = body.strip_prefix(b"fLaC").unwrap_or(body);
+    let mut out = BytesMut::with_capacity(blocks.len() + 4);
+    if blocks.len() == 34 {
+        out.put_slice(&[0x80, 0, 0, 34]);
+    }
+    out.put_slice(blocks);
+    out.freeze()
 }
 
 #[cfg(test)]

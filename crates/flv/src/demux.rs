@@ -217,7 +217,13 @@ impl Demuxer {
             return Ok(());
         };
         if track.codec != packet.codec {
-            *track = Track::new(id, packet.codec);
+            match packet.kind {
+                PacketKind::SequenceStart | PacketKind::Frame { .. } | PacketKind::Raw { .. } => {
+                    *track = Track::new(id, packet.codec);
+                }
+                // FFmpeg 9 sends the colour of its second video track as if it were the first one's.
+                _ => return Ok(()),
+            }
         }
         let metadata = self.metadata.as_ref();
         match packet.kind {
@@ -261,7 +267,7 @@ impl Demuxer {
                 channels,
             } => {
                 let frame = track.frame(stamp, 0, packet.payload, &self.limits)?;
-                track.announce_raw(sample_rate, channels, metadata, out);
+                track.announce_raw(sample_rate, channels, metadata, out)?;
                 out.0.push_back(Event::Frame(frame));
                 Ok(())
             }
@@ -468,21 +474,23 @@ impl Track {
         channels: u16,
         metadata: Option<&Metadata>,
         out: &mut Events,
-    ) {
+    ) -> Result<()> {
         let audio = AudioInfo {
             sample_rate,
             channels,
             frame_samples: 0,
         };
         if self.info.is_some() && self.raw == Some(audio) {
-            return;
+            return Ok(());
         }
-        let mut info = TrackInfo::new(self.id, self.codec);
+        let mut info =
+            bitstream::describe(self.id, self.codec, Bytes::new()).map_err(Error::Config)?;
         info.audio = Some(audio);
         self.raw = info.audio;
         self.complete(&mut info, metadata);
         out.0.push_back(Event::Track(Box::new(info.clone())));
         self.info = Some(info);
+        Ok(())
     }
 
     fn frame(
@@ -555,12 +563,14 @@ fn color_info(body: &[u8], limits: &Limits) -> Result<Option<ColorInfo>> {
             (0.0..256.0).contains(&n).then_some(n as u8)
         };
         // 2 is "unspecified" in all three tables of H.273.
-        return Ok(Some(ColorInfo {
+        let color = ColorInfo {
             primaries: code("colorPrimaries").unwrap_or(2),
             transfer: code("transferCharacteristics").unwrap_or(2),
             matrix: code("matrixCoefficients").unwrap_or(2),
             full_range: false,
-        }));
+        };
+        let says = [color.primaries, color.transfer, color.matrix] != [2, 2, 2];
+        return Ok(says.then_some(color));
     }
     Ok(None)
 }

@@ -1,0 +1,88 @@
+//! What is demuxed, muxed and demuxed again is the same; files are read the same however they are cut.
+
+use bytes::{Bytes, BytesMut};
+use core_frame::{MediaFrame, MediaKind, TrackInfo, TrackTable};
+use millstream_flv::{FileWriter, Pick};
+
+use crate::sample::{self, ALL};
+
+fn write(table: &TrackTable, frames: &[MediaFrame], video: Pick, audio: Pick) -> Bytes {
+    let mut out = BytesMut::new();
+    let mut writer = FileWriter::with_picks(video, audio);
+    writer.tracks(table, &mut out);
+    for frame in frames {
+        writer.frame(frame, &mut out).expect("writable");
+    }
+    out.freeze()
+}
+
+/// The same track with the number it has alone.
+fn alone(track: &TrackInfo) -> TrackInfo {
+    let mut track = track.clone();
+    track.id = millstream_flv::track_id(track.kind(), 0);
+    track
+}
+
+#[test]
+fn files_come_back_as_they_went() {
+    for (name, bytes) in ALL {
+        let media = sample::demux(bytes);
+        for track in &media.table.tracks {
+            let (video, audio) = match track.kind() {
+                MediaKind::Video => (Pick::Track(track.id), Pick::None),
+                _ => (Pick::None, Pick::Track(track.id)),
+            };
+            let back = sample::demux(&write(&media.table, &media.frames, video, audio));
+            assert_eq!(back.errors, [], "{name} {}", track.codec);
+            let want = alone(track);
+            let got = back.table.tracks[0].as_ref();
+            assert_eq!((got.id, got.codec), (want.id, want.codec), "{name}");
+            assert_eq!(got.config, want.config, "{name}");
+            assert_eq!(got.codec_string, want.codec_string, "{name}");
+            assert_eq!((got.video, got.audio), (want.video, want.audio), "{name}");
+            let mut frames: Vec<_> = media.frames.clone();
+            frames.retain(|f| f.track == track.id);
+            assert_eq!(back.frames.len(), frames.len(), "{name} {}", track.codec);
+            for (mut frame, back) in frames.into_iter().zip(back.frames) {
+                frame.track = want.id;
+                assert_eq!(frame, back, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn any_split_gives_the_same_events() {
+    for (name, bytes) in ALL {
+        let whole = sample::read(bytes, bytes.len());
+        for piece in [1, 2, 3, 7, 11, 15, 16, 255, 4_095] {
+            assert_eq!(sample::read(bytes, piece), whole, "{name} in {piece}s");
+        }
+        assert!(
+            !whole
+                .iter()
+                .any(|e| matches!(e, millstream_flv::FileEvent::Damage(_)))
+        );
+    }
+}
+
+#[test]
+fn every_cut_in_two_gives_the_same_events() {
+    let bytes = sample::named("ffmpeg9_hevc_aac");
+    let whole = sample::read(bytes, bytes.len());
+    for at in 1..2_000 {
+        let mut reader = millstream_flv::FileReader::new(&core_frame::Limits::default());
+        let mut events = Vec::new();
+        for part in [&bytes[..at], &bytes[at..]] {
+            reader.push(part);
+            while let Some(event) = reader.next_event().unwrap() {
+                events.push(event);
+            }
+        }
+        reader.finish();
+        while let Some(event) = reader.next_event().unwrap() {
+            events.push(event);
+        }
+        assert_eq!(events, whole, "cut at {at}");
+    }
+}
