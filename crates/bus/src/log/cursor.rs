@@ -1,0 +1,267 @@
+//! The cursor: a reader's place in a log, its choice of tracks and what it has missed.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use core_frame::{Lag, MediaTime, ShedPolicy};
+
+use super::readers::Hook;
+use super::{Batch, Item, Log, TryBatch};
+use crate::{ReaderInfo, TrackMask};
+
+/// Why a cursor yields nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The stream ended, and everything before its end was delivered.
+    Ended,
+    /// An operator ended this reader.
+    Kicked,
+    /// The reader made no progress for too long.
+    Lagging,
+}
+
+/// A reader's place in a stream or a view. It owns nothing of the log: while it is idle it keeps no item alive.
+///
+/// Dropping it leaves the stream.
+pub struct Cursor<T: Item, H: Send + Sync + 'static> {
+    pub(super) log: Arc<Log<T, H>>,
+    pub(super) reader: Reader<T, H>,
+}
+
+/// Everything of a cursor but the log.
+pub(super) struct Reader<T: Item, H> {
+    /// Its place in the log's slab of readers.
+    pub(super) at: u32,
+    pub(super) id: u64,
+    /// Sequence number of the next item to read.
+    pub(super) pos: u64,
+    /// Bytes published before `pos`; `None` when the position was set without counting.
+    pub(super) cum: u64,
+    pub(super) dts: Option<MediaTime>,
+    pub(super) tracks: TrackMask,
+    /// Video tracks whose own sync point has been delivered.
+    pub(super) open: TrackMask,
+    /// Video tracks closed by shedding (and not merely because their sync point has not come yet).
+    pub(super) shed_tracks: TrackMask,
+    /// Nothing is delivered before the next sync point.
+    pub(super) need_sync: bool,
+    /// Items before this one are replay: being behind there is no lag.
+    pub(super) replay_until: u64,
+    pub(super) shed: Option<Arc<dyn ShedPolicy>>,
+    pub(super) lossless: bool,
+    pub(super) header: Option<(u64, Arc<H>)>,
+    pub(super) joined: bool,
+    pub(super) skipped: u64,
+    /// Skipped items not yet told by a batch.
+    pub(super) untold: u64,
+    /// It skipped to a sync point, and the hook was not told yet.
+    pub(super) tell: bool,
+    pub(super) delivered: u64,
+    pub(super) end: Option<EndReason>,
+    pub(super) armed: Option<ArmedAt>,
+    pub(super) current: Option<Batch<T, H>>,
+    pub(super) progress: Option<(u64, Instant)>,
+    pub(super) hook: Option<Arc<dyn Hook>>,
+    pub(super) info: Option<Arc<ReaderInfo>>,
+}
+
+/// At which version of the log which waker was armed. The waker itself is held by the log, so its address is not
+/// reused while the version stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ArmedAt {
+    pub(super) version: u64,
+    waker: (usize, usize),
+}
+
+impl ArmedAt {
+    pub(super) fn new(version: u64, waker: &Waker) -> Self {
+        Self {
+            version,
+            waker: (
+                waker.data().addr(),
+                std::ptr::from_ref(waker.vtable()).addr(),
+            ),
+        }
+    }
+}
+
+impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
+    /// The next batch, or `None` at the end: the stream ended and everything before its end was delivered, or this
+    /// reader was ended (see [`Cursor::end_reason`]). Cancel-safe: nothing is lost when the future is dropped.
+    pub async fn next_batch(&mut self) -> Option<Batch<T, H>> {
+        std::future::poll_fn(|cx| self.poll_batch(cx)).await
+    }
+
+    /// What is there now, without waiting.
+    pub fn try_batch(&mut self) -> TryBatch<T, H> {
+        match self.reader.current.take() {
+            Some(batch) if !batch.is_empty() => TryBatch::Batch(batch),
+            _ => self.reader.read(&self.log, None),
+        }
+    }
+
+    /// [`Cursor::next_batch`] for hand-written futures.
+    pub fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Batch<T, H>>> {
+        if let Some(batch) = self.reader.current.take()
+            && !batch.is_empty()
+        {
+            return Poll::Ready(Some(batch));
+        }
+        #[cfg(not(loom))]
+        let budget = std::task::ready!(tokio::task::coop::poll_proceed(cx));
+        let result = match self.reader.read(&self.log, Some(cx.waker())) {
+            TryBatch::Batch(batch) => Poll::Ready(Some(batch)),
+            TryBatch::Empty => Poll::Pending,
+            TryBatch::Ended => Poll::Ready(None),
+        };
+        #[cfg(not(loom))]
+        if result.is_ready() {
+            budget.made_progress();
+        }
+        result
+    }
+
+    /// The next item, cloned (its payload is shared), or `None` at the end. What was skipped is counted in
+    /// [`Cursor::skipped`], a new header is at [`Cursor::header`]. Cancel-safe. Between two calls the rest of one
+    /// block may be kept alive; use [`Cursor::next_batch`] where that matters.
+    pub async fn recv(&mut self) -> Option<T> {
+        self.recv_with_seq().await.map(|(_, item)| item)
+    }
+
+    /// [`Cursor::recv`] with the item's sequence number.
+    pub async fn recv_with_seq(&mut self) -> Option<(u64, T)> {
+        loop {
+            if let Some(batch) = &mut self.reader.current {
+                let popped = batch.pop().map(|(seq, item)| (seq, item.clone()));
+                if batch.is_empty() {
+                    self.reader.current = None;
+                }
+                if popped.is_some() {
+                    return popped;
+                }
+            }
+            self.reader.current = Some(self.next_batch().await?);
+        }
+    }
+
+    /// The header of the items delivered last: the track table of a stream, the preamble of a view.
+    #[must_use]
+    pub fn header(&self) -> Option<&Arc<H>> {
+        self.reader.header.as_ref().map(|(_, header)| header)
+    }
+
+    /// Items shed or skipped so far, because this reader was behind.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.reader.skipped
+    }
+
+    /// How far this reader is behind the newest item.
+    #[must_use]
+    pub fn lag(&self) -> Lag {
+        self.log.lock().lag(self.reader.cum, self.reader.dts)
+    }
+
+    /// Selects tracks. A newly selected video track is held back until its own sync point.
+    pub fn set_tracks(&mut self, tracks: TrackMask) {
+        self.reader.open = self.reader.open.and(self.reader.tracks);
+        self.reader.tracks = tracks;
+    }
+
+    /// The reader's id, unique in the process.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.reader.id
+    }
+
+    /// Sequence number of the next item this cursor will look at.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.reader.pos
+    }
+
+    /// Counts bytes that this reader has written to its peer; shown by the stream's list of readers.
+    pub fn delivered(&mut self, bytes: u64) {
+        self.reader.delivered = self.reader.delivered.saturating_add(bytes);
+    }
+
+    /// Why this cursor yields nothing more; `None` while it may still yield.
+    #[must_use]
+    pub fn end_reason(&self) -> Option<EndReason> {
+        self.reader.end.or_else(|| {
+            let mut state = self.log.lock();
+            state.readers.get_mut(self.reader.at).and_then(|s| s.end)
+        })
+    }
+
+    /// A token that is cancelled when somebody else ends this reader (an operator, the watch for stalled readers), for
+    /// tasks that are stuck in a write and do not read.
+    #[cfg(not(loom))]
+    pub fn ended_by_other(&mut self) -> tokio_util::sync::CancellationToken {
+        let mut state = self.log.lock();
+        let Some(slot) = state.readers.get_mut(self.reader.at) else {
+            return crate::token::Token::new();
+        };
+        let token = slot.token.get_or_insert_default().clone();
+        if slot.end.is_some() {
+            token.cancel();
+        }
+        token
+    }
+
+    /// For whoever drives this reader with a timer: true, and the cursor is at its end
+    /// ([`EndReason::Lagging`]), when there has been something to read for the stall limit and nothing was read.
+    /// The engine's own watch does the same for readers that registered.
+    pub fn stalled(&mut self, now: Instant) -> bool {
+        if self.reader.end.is_some() {
+            return self.reader.end == Some(EndReason::Lagging);
+        }
+        let (next, limit) = {
+            let state = self.log.lock();
+            (state.next, state.bounds.stall)
+        };
+        match self.reader.progress {
+            Some((pos, since)) if pos == self.reader.pos && next > self.reader.pos => {
+                if now.saturating_duration_since(since) >= limit {
+                    self.reader.end = Some(EndReason::Lagging);
+                    return true;
+                }
+            }
+            _ => self.reader.progress = Some((self.reader.pos, now)),
+        }
+        false
+    }
+}
+
+impl<T: Item, H: Send + Sync + 'static> Drop for Cursor<T, H> {
+    fn drop(&mut self) {
+        let waker = {
+            let mut state = self.log.lock();
+            let waker = state.disarm(self.reader.at);
+            state.readers.remove(self.reader.at);
+            waker
+        };
+        drop(waker);
+        if let Some(hook) = self.reader.hook.take() {
+            hook.left(
+                self.reader.id,
+                self.reader.info.as_deref(),
+                self.reader.delivered,
+                self.reader.skipped,
+            );
+        }
+    }
+}
+
+impl<T: Item, H: Send + Sync + 'static> std::fmt::Debug for Cursor<T, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cursor")
+            .field("id", &self.reader.id)
+            .field("position", &self.reader.pos)
+            .field("skipped", &self.reader.skipped)
+            .field("end", &self.reader.end)
+            .finish_non_exhaustive()
+    }
+}
