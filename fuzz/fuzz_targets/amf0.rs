@@ -1,0 +1,5 @@
+//! Explores `amf0`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::amf0(data));

@@ -1,0 +1,5 @@
+//! Explores `av1_obu`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::av1_obu(data));

@@ -1,0 +1,5 @@
+//! Explores `codec_config`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::codec_config(data));

@@ -1,0 +1,5 @@
+//! Explores `flv_message`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::flv_message(data));

@@ -1,0 +1,5 @@
+//! Explores `h264_avcc_annexb`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::h264_avcc_annexb(data));

@@ -1,0 +1,5 @@
+//! Explores `h265_vps_sps_pps`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::h265_vps_sps_pps(data));

@@ -1,0 +1,5 @@
+//! Explores `stream_name`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::stream_name(data));

@@ -1,0 +1,5 @@
+//! Explores `vp9_header`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::vp9_header(data));

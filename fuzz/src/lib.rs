@@ -1,0 +1,5 @@
+//! Fuzz targets of Millstream's parsers and sessions.
+
+#![forbid(unsafe_code)]
+
+pub mod targets;
