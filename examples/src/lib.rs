@@ -1,0 +1,3 @@
+//! Holds no code: the programs are in `examples/`.
+
+#![forbid(unsafe_code)]
