@@ -6,14 +6,15 @@ use expect_test::expect;
 use millstream_bitstream::describe;
 use millstream_bitstream::h265::HevcConfig;
 
-use crate::sample::{ffmpeg, of, samples};
+use crate::sample::{ffmpeg, of, samples, scratch};
 
 #[test]
 fn those_of_ffmpegs_dash_manifest() {
     let mut compared = 0;
     // ffmpeg's manifest names H.265 by its bare tag; see the golden strings below.
     for sample in samples().iter().filter(|s| s.codec != CodecId::H265) {
-        let manifest = sample.path.with_extension("mpd");
+        let folder = scratch();
+        let manifest = folder.path().join("all.mpd");
         let (path, out) = (sample.path.to_str().unwrap(), manifest.to_str().unwrap());
         let (init, media) = (
             format!("{}-i.m4s", sample.name),

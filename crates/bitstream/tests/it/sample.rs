@@ -1,7 +1,9 @@
-//! Samples made by ffmpeg, with what ffprobe says of them.
+//! Samples made by ffmpeg, with what ffprobe says of them. They are kept below `target/tmp`, under a name that changes
+//! with the options and with ffmpeg's version, so that each is made once and not once for each test.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::{LazyLock, Mutex};
 
 use bytes::Bytes;
@@ -204,6 +206,7 @@ const AUDIO: &[(&str, u32, u8, &str)] = &[
     ("aac-48000-mono", 48_000, 1, "-c:a aac"),
     ("aac-48000-5.1", 48_000, 6, "-c:a aac"),
     ("aac-22050-stereo", 22_050, 2, "-c:a aac"),
+    ("aac-22050-mono", 22_050, 1, "-c:a aac"),
     ("aac-96000-stereo", 96_000, 2, "-c:a aac"),
     (
         "aac-main",
@@ -252,10 +255,15 @@ impl Sample {
     }
 }
 
-/// All samples, made once per run.
+/// All samples.
 pub(crate) fn samples() -> &'static [Sample] {
-    static SAMPLES: LazyLock<(tempfile::TempDir, Vec<Sample>)> = LazyLock::new(make_all);
-    &SAMPLES.1
+    static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(make_all);
+    &SAMPLES
+}
+
+/// A folder for what one test writes.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
 }
 
 /// The samples of one codec.
@@ -265,6 +273,15 @@ pub(crate) fn of(codec: CodecId) -> impl Iterator<Item = &'static Sample> {
 
 /// Runs a program to its end and returns what it printed; `cargo xtask setup` installs those the tests need.
 pub(crate) fn run(program: &str, args: &[&str]) -> Vec<u8> {
+    finished(program, args).stdout
+}
+
+/// The same, for what it printed on its standard error.
+pub(crate) fn run_for_log(program: &str, args: &[&str]) -> String {
+    String::from_utf8_lossy(&finished(program, args).stderr).into_owned()
+}
+
+fn finished(program: &str, args: &[&str]) -> Output {
     let out = Command::new(program)
         .args(args)
         .env("SVT_LOG", "1")
@@ -278,7 +295,7 @@ pub(crate) fn run(program: &str, args: &[&str]) -> Vec<u8> {
         args.join(" "),
         String::from_utf8_lossy(&out.stderr)
     );
-    out.stdout
+    out
 }
 
 pub(crate) fn ffmpeg(args: &[&str]) -> Vec<u8> {
@@ -308,8 +325,10 @@ pub(crate) fn picture_hashes(path: &str) -> Vec<String> {
         .collect()
 }
 
-fn make_all() -> (tempfile::TempDir, Vec<Sample>) {
-    let dir = tempfile::tempdir().unwrap();
+fn make_all() -> Vec<Sample> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bitstream-samples");
+    std::fs::create_dir_all(&dir).unwrap();
+    let version = run("ffmpeg", &["-version"]);
     let total = VIDEO.len() + AUDIO.len();
     let next = Mutex::new(0..total);
     let made = Mutex::new(Vec::new());
@@ -320,7 +339,7 @@ fn make_all() -> (tempfile::TempDir, Vec<Sample>) {
                     let Some(at) = next.lock().unwrap().next() else {
                         return;
                     };
-                    let sample = make(&dir, at);
+                    let sample = make(&dir, &version, at);
                     made.lock().unwrap().push((at, sample));
                 }
             });
@@ -328,51 +347,43 @@ fn make_all() -> (tempfile::TempDir, Vec<Sample>) {
     });
     let mut made = made.into_inner().unwrap();
     made.sort_by_key(|(at, _)| *at);
-    (dir, made.into_iter().map(|(_, sample)| sample).collect())
+    made.into_iter().map(|(_, sample)| sample).collect()
 }
 
-fn make(dir: &tempfile::TempDir, at: usize) -> Sample {
-    let (name, input, filter, options) = match VIDEO.get(at) {
-        Some((name, shape, options)) => {
-            let (size, rate) = shape.split_once('@').unwrap();
-            (
-                *name,
-                format!("testsrc2=size={size}:rate={rate}:duration=1"),
-                String::new(),
-                *options,
-            )
-        }
-        None => {
-            let (name, rate, channels, options) = AUDIO[at - VIDEO.len()];
-            let input = format!("sine=frequency=440:sample_rate={rate}:duration=0.5");
-            (name, input, format!("-ac {channels}"), options)
-        }
-    };
-    let path = dir.path().join(format!("{name}.mp4"));
-    let file = path.to_str().unwrap().to_owned();
-    let mut args = vec!["-f", "lavfi", "-i", &input];
-    args.extend(filter.split_whitespace());
-    args.extend(options.split_whitespace());
-    // Short GOPs, so that every sample has more than one key frame.
-    if !options.contains("keyint") && !options.contains("-g ") && filter.is_empty() {
-        args.extend(["-g", "12"]);
+fn make(dir: &Path, version: &[u8], at: usize) -> Sample {
+    let (name, args) = arguments(at);
+    let mut hasher = DefaultHasher::new();
+    (version, &args).hash(&mut hasher);
+    let path = dir.join(format!("{name}-{:016x}.mp4", hasher.finish()));
+    let file = path.to_str().unwrap();
+    if !path.exists() {
+        // Another test may be making the same file: each makes its own and moves it into place.
+        let part = dir.join(format!("{name}-{}.part.mp4", std::process::id()));
+        let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
+        args.push(part.to_str().unwrap());
+        ffmpeg(&args);
+        std::fs::rename(&part, &path).unwrap();
     }
-    args.push(&file);
-    ffmpeg(&args);
-    let probe = run(
-        "ffprobe",
-        &[
-            "-v",
-            "error",
-            "-of",
-            "json",
-            "-show_streams",
-            "-show_packets",
-            "-show_data",
-            &file,
-        ],
-    );
-    let probe: Value = serde_json::from_slice(&probe).unwrap();
+    let probe = path.with_extension("json");
+    if !probe.exists() {
+        let told = run(
+            "ffprobe",
+            &[
+                "-v",
+                "error",
+                "-of",
+                "json",
+                "-show_streams",
+                "-show_packets",
+                "-show_data",
+                file,
+            ],
+        );
+        let part = dir.join(format!("{name}-{}.part.json", std::process::id()));
+        std::fs::write(&part, told).unwrap();
+        std::fs::rename(&part, &probe).unwrap();
+    }
+    let probe: Value = serde_json::from_slice(&std::fs::read(&probe).unwrap()).unwrap();
     let codec = match name.split('-').next().unwrap() {
         "h264" => CodecId::H264,
         "h265" => CodecId::H265,
@@ -409,6 +420,30 @@ fn make(dir: &tempfile::TempDir, at: usize) -> Sample {
         stream,
         packets,
     }
+}
+
+/// Name and ffmpeg's arguments of a case, without the output.
+fn arguments(at: usize) -> (&'static str, Vec<String>) {
+    let (name, input, mut options) = match VIDEO.get(at) {
+        Some((name, shape, options)) => {
+            let (size, rate) = shape.split_once('@').unwrap();
+            let input = format!("testsrc2=size={size}:rate={rate}:duration=1");
+            // Short GOPs, so that every sample has more than one key frame.
+            let told = options.contains("keyint") || options.contains("-g ");
+            let gop = if told { "" } else { " -g 12" };
+            (*name, input, format!("{options}{gop}"))
+        }
+        None => {
+            let (name, rate, channels, options) = AUDIO[at - VIDEO.len()];
+            let input = format!("sine=frequency=440:sample_rate={rate}:duration=0.5");
+            (name, input, format!("-ac {channels} {options}"))
+        }
+    };
+    options.insert_str(0, &format!("-f lavfi -i {input} "));
+    (
+        name,
+        options.split_whitespace().map(str::to_owned).collect(),
+    )
 }
 
 /// The body of the first box of this type in a file.
