@@ -94,6 +94,11 @@ impl ChunkWriter {
         }
     }
 
+    /// The number of the last `moof` written, when several writers share a file and count together.
+    pub fn set_sequence(&mut self, last: u32) {
+        self.sequence = last;
+    }
+
     /// A chunk of these samples, which must follow each other without a gap; `None` when there are none.
     pub fn chunk(&mut self, samples: &[Sample], extras: &ChunkExtras) -> Option<Chunk> {
         let first = samples.first()?;

@@ -8,6 +8,8 @@ mod clock;
 mod entry;
 mod error;
 mod init;
+pub mod read;
+mod render;
 mod sample;
 mod track;
 mod write;
@@ -16,5 +18,6 @@ pub use chunk::{Chunk, ChunkExtras, ChunkWriter, EventMessage, ProducerReference
 pub use clock::{TrackClock, timescale_of};
 pub use error::Error;
 pub use init::{InitSegment, InitTrack};
+pub use render::Fmp4Render;
 pub use sample::{Sample, payload_slices};
 pub use track::TrackWriter;

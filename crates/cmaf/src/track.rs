@@ -26,6 +26,8 @@ pub struct TrackWriter {
     last_start: Option<u64>,
     /// The last duration between two frames, or the nominal one before there was any.
     duration: u32,
+    /// Nothing is held back because the end was announced.
+    flushed: bool,
 }
 
 impl TrackWriter {
@@ -39,6 +41,7 @@ impl TrackWriter {
             pending: None,
             last_start: None,
             duration: nominal_duration(info, clock.hz()),
+            flushed: false,
             clock,
         }
     }
@@ -73,6 +76,7 @@ impl TrackWriter {
     /// before it.
     pub fn flush(&mut self) -> Option<Sample> {
         let mut sample = self.pending.take()?;
+        self.flushed = true;
         sample.duration = match sample.duration {
             0 => self.duration.max(1),
             told => told,
@@ -115,7 +119,11 @@ impl TrackWriter {
         // Times that stand still are moved on by one tick: a sample of no duration is shown by no player.
         let least = self.last_start.map_or(0, |last| last.saturating_add(1));
         let start = u64::try_from(wanted).unwrap_or(0).max(least);
-        if let Some(last) = self.last_start {
+        // Across a flush the distance is a hole, not the length of a frame.
+        if let Some(last) = self
+            .last_start
+            .filter(|_| !std::mem::take(&mut self.flushed))
+        {
             self.duration = u32::try_from(start - last).unwrap_or(u32::MAX);
         }
         self.last_start = Some(start);

@@ -2,6 +2,16 @@
 
 #![forbid(unsafe_code)]
 
+mod config;
+mod feed;
+mod keep;
+mod lane;
+mod plan;
+mod segmenter;
 mod window;
 
+pub use config::Config;
+pub use keep::Spill;
+pub use plan::{FrameTiming, part_target, target_duration};
+pub use segmenter::{Segmenter, Stats};
 pub use window::{Bandwidth, Init, Location, Part, Segment, Snapshot, TrackWindow, Window};

@@ -70,19 +70,14 @@ pub struct Snapshot {
     /// True while every segment ever published began with an independently decodable frame. False forever after a cut
     /// that had to be made without one.
     pub independent_segments: bool,
+    /// Playlists can be served: at some time every track had a complete segment. Never false again. From then on a track is
+    /// in `tracks` only once it has a complete segment of its own.
+    pub ready: bool,
     /// The stream ended: every segment is complete and no more will come.
     pub ended: bool,
 }
 
 impl Snapshot {
-    /// True once at least one segment is complete on every track, so that playlists can be served.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.target_duration_s > 0
-            && !self.tracks.is_empty()
-            && self.tracks.iter().all(|t| !t.closed.is_empty())
-    }
-
     /// The track with this id.
     #[must_use]
     pub fn track(&self, id: TrackId) -> Option<&Arc<TrackWindow>> {

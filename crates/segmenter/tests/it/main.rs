@@ -1,0 +1,7 @@
+//! Behaviour of the segmenter: one file a scenario.
+
+mod cuts;
+mod harness;
+mod keeping;
+mod rates;
+mod trouble;
