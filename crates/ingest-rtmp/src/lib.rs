@@ -56,6 +56,8 @@
 
 pub mod client;
 mod error;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod render;
 pub mod session;
 pub mod wire;

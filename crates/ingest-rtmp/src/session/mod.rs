@@ -374,15 +374,13 @@ impl Session {
     fn control(&mut self, control: Control) {
         match control {
             Control::WindowAckSize(size) => self.ack_window = u64::from(size),
-            Control::SetPeerBandwidth(size, _) if size != self.config.window && size > 0 => {
-                if self.may_reply() {
-                    self.out.control(Control::WindowAckSize(size));
-                }
+            Control::SetPeerBandwidth(size, _)
+                if size != self.config.window && size > 0 && self.may_reply() =>
+            {
+                self.out.control(Control::WindowAckSize(size));
             }
-            Control::PingRequest(time) => {
-                if self.may_reply() {
-                    self.out.control(Control::PingResponse(time));
-                }
+            Control::PingRequest(time) if self.may_reply() => {
+                self.out.control(Control::PingResponse(time));
             }
             // Chunk size and abort have done their work in the chunk reader; acknowledgements and buffer lengths ask
             // for nothing, since TCP paces us.

@@ -5,4 +5,12 @@
 mod bad_input;
 mod dialogue;
 mod pair;
+#[cfg(feature = "net")]
+mod payloads_are_equal;
+#[cfg(feature = "net")]
+mod real_clients;
+#[cfg(feature = "net")]
+mod rig;
+#[cfg(feature = "net")]
+mod slow_players;
 mod timeouts;

@@ -1,0 +1,29 @@
+//! Why a connection ended, as its one log line says it.
+
+use std::io;
+
+use core_frame::StreamError;
+
+/// What ends a connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The session said so: protocol, limits, time.
+    #[error(transparent)]
+    Session(#[from] crate::Error),
+    /// The socket.
+    #[error("connection: {0}")]
+    Io(#[from] io::Error),
+    /// The engine refused what the peer asked for, or took it back.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// An operator, a take-over or the idle watch ended the publisher.
+    #[error("the publisher was ended by the server")]
+    Kicked,
+    /// A player took nothing for the stall limit.
+    #[error("the player read nothing for {0} ms")]
+    Stalled(u64),
+    /// The server stops.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}

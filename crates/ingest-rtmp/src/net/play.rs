@@ -1,0 +1,308 @@
+//! A player's connection: from the request to the end of the stream.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use bus::{
+    EndReason, PlayRequest, ReaderInfo, StreamHandle, SubscribeOptions, TrackMask, ViewHandle,
+    ViewReader, ViewSpec,
+};
+use core_frame::{MediaKind, StreamError};
+
+use super::connection::{Connection, LINGER, Next};
+use super::writer::Outgoing;
+use super::{Error, FanOut};
+use crate::render::RtmpRender;
+use crate::session::Event;
+use crate::session::play::{End, Request};
+
+pub(super) async fn run(connection: &mut Connection, request: Request) -> Result<Next, Error> {
+    let stream = request.stream;
+    let opened = open(connection, request).await;
+    let (handle, view) = match opened {
+        Ok(opened) => opened,
+        Err(e) => {
+            connection.refuse("play", &e).await?;
+            return Ok(Next::Listen);
+        }
+    };
+    let reader = match view.reader(options(connection, TrackMask::ALL)) {
+        Ok(reader) => reader,
+        Err(e) => {
+            connection.refuse("play", &e).await?;
+            return Ok(Next::Listen);
+        }
+    };
+    connection.ticket.started();
+    tracing::info!(parent: &connection.span, stream = %handle.key(), message_stream = stream, "playing");
+    let accepted = connection.session.accept_play(Instant::now());
+    connection.take(accepted)?;
+    connection.write_replies()?;
+    let mut player = Player {
+        handle,
+        view,
+        reader: Some(reader),
+        video: true,
+        audio: true,
+    };
+    player.run(connection).await
+}
+
+async fn open(
+    connection: &Connection,
+    request: Request,
+) -> Result<(StreamHandle, ViewHandle), StreamError> {
+    let Some(playback) = &connection.shared.playback else {
+        return Err(StreamError::other("playing is switched off"));
+    };
+    connection.may_log_in()?;
+    let wanted = PlayRequest::new(request.key)
+        .peer(connection.peer())
+        .token(request.token)
+        .query(request.query.expose());
+    let handle = playback.open_play(wanted).await?;
+    let config = &connection.shared.config;
+    let (stream, chunk_size) = (request.stream, config.chunk_size);
+    let name = view_name(config.fan_out, stream, chunk_size);
+    let view = handle.view(ViewSpec::new(name, config.fan_out.pace(), move || {
+        Box::new(RtmpRender::new(stream, chunk_size))
+    }))?;
+    Ok((handle, view))
+}
+
+/// One view for all players that get the same bytes at the same pace.
+fn view_name(fan_out: FanOut, stream: u32, chunk_size: u32) -> Arc<str> {
+    format!("rtmp/{stream}/{chunk_size}/{fan_out:?}").into()
+}
+
+fn options(connection: &Connection, tracks: TrackMask) -> SubscribeOptions {
+    let info = ReaderInfo::new("rtmp", Some(connection.remote));
+    SubscribeOptions {
+        tracks,
+        ..SubscribeOptions::registered(info)
+    }
+}
+
+struct Player {
+    handle: StreamHandle,
+    view: ViewHandle,
+    /// None while paused.
+    reader: Option<ViewReader>,
+    video: bool,
+    audio: bool,
+}
+
+/// What there is to do.
+enum Step {
+    Batch(Outgoing),
+    Ended,
+    Readable,
+    ShutDown,
+}
+
+impl Player {
+    async fn run(&mut self, connection: &mut Connection) -> Result<Next, Error> {
+        let shutdown = connection.shared.shutdown.clone();
+        let mut cancelled = pin!(shutdown.cancelled());
+        let mut armed = false;
+        loop {
+            let step = poll_fn(|cx| {
+                // Once polled it wakes this task when it fires; to look again each time costs a lock.
+                if !armed {
+                    armed = true;
+                    let _ = cancelled.as_mut().poll(cx);
+                }
+                if shutdown.is_cancelled() {
+                    return Poll::Ready(Ok(Step::ShutDown));
+                }
+                if let Poll::Ready(ready) = connection.stream.poll_read_ready(cx) {
+                    return Poll::Ready(ready.map(|()| Step::Readable));
+                }
+                let Some(reader) = &mut self.reader else {
+                    return Poll::Pending;
+                };
+                reader
+                    .poll_batch(cx)
+                    .map(|batch| Ok(batch.map_or(Step::Ended, |b| Step::Batch(Outgoing::new(b)))))
+            })
+            .await?;
+            match step {
+                Step::Batch(mut out) => {
+                    let n = out.write(&connection.stream)?;
+                    self.delivered(n);
+                    if !out.is_done() && !self.push(connection, Some(out)).await? {
+                        return Ok(Next::Closed);
+                    }
+                }
+                Step::Readable => {
+                    if !connection.read_small()? {
+                        return Ok(Next::Closed);
+                    }
+                }
+                Step::Ended => {
+                    let reason = self.reader.as_ref().and_then(ViewReader::end_reason);
+                    return self.end(connection, reason).await;
+                }
+                Step::ShutDown => {
+                    let end = End::Failed("The server is shutting down.");
+                    connection.session.end_play(Instant::now(), end);
+                    connection.take(Ok(()))?;
+                    return Err(Error::ShuttingDown);
+                }
+            }
+            if let Some(next) = self.events(connection)? {
+                return Ok(next);
+            }
+            if !connection.replies.is_empty() {
+                connection.write_replies()?;
+                if !connection.replies.is_empty() && !self.push(connection, None).await? {
+                    return Ok(Next::Closed);
+                }
+            }
+        }
+    }
+
+    /// Writes to a player that does not take everything at once, and goes on reading what it says meanwhile. False when
+    /// it closed.
+    async fn push(
+        &mut self,
+        connection: &mut Connection,
+        mut out: Option<Outgoing>,
+    ) -> Result<bool, Error> {
+        let stall = connection.shared.config.limits.stall();
+        let stalled = || Error::Stalled(stall.as_millis() as u64);
+        let shutdown = connection.shared.shutdown.clone();
+        let kicked = self.reader.as_mut().map(ViewReader::ended_by_other);
+        let mut deadline = tokio::time::Instant::now() + stall;
+        let mut stopping = false;
+        loop {
+            // Replies may stand between messages only.
+            let progress = match &mut out {
+                Some(batch) => {
+                    let n = batch.write(&connection.stream)?;
+                    self.delivered(n);
+                    if batch.is_done() {
+                        out = None;
+                        continue;
+                    }
+                    n > 0
+                }
+                None => {
+                    let before = connection.replies.len();
+                    connection.write_replies()?;
+                    if connection.replies.is_empty() {
+                        return Ok(true);
+                    }
+                    connection.replies.len() < before
+                }
+            };
+            if progress && !stopping {
+                deadline = tokio::time::Instant::now() + stall;
+            }
+            tokio::select! {
+                ready = connection.stream.writable() => ready?,
+                ready = connection.stream.readable() => {
+                    ready?;
+                    if !connection.read_small()? {
+                        return Ok(false);
+                    }
+                }
+                () = tokio::time::sleep_until(deadline) => {
+                    return Err(if stopping { Error::ShuttingDown } else { stalled() });
+                }
+                // Nothing can be said in the middle of a message: there is a little time to complete it.
+                () = shutdown.cancelled(), if !stopping => {
+                    stopping = true;
+                    deadline = tokio::time::Instant::now() + LINGER;
+                }
+                () = fires(kicked.as_ref()) => {
+                    let reason = self.reader.as_ref().and_then(ViewReader::end_reason);
+                    return Err(match reason {
+                        Some(EndReason::Lagging) => stalled(),
+                        _ => Error::Kicked,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Does what the player asked for; tells how the play ends if it does.
+    fn events(&mut self, connection: &mut Connection) -> Result<Option<Next>, Error> {
+        while let Some(event) = connection.events.pop_front() {
+            match event {
+                Event::Stopped => return Ok(Some(Next::Listen)),
+                Event::Pause(true) => self.reader = None,
+                Event::Pause(false) if self.reader.is_none() => {
+                    self.reader = Some(self.view.reader(options(connection, self.tracks()))?);
+                }
+                Event::Receive(kind, wanted) => {
+                    match kind {
+                        MediaKind::Video => self.video = wanted,
+                        _ => self.audio = wanted,
+                    }
+                    let tracks = self.tracks();
+                    if let Some(reader) = &mut self.reader {
+                        reader.set_tracks(tracks);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The tracks this player wants.
+    fn tracks(&self) -> TrackMask {
+        let table = self.handle.tracks();
+        let mut tracks = TrackMask::ALL;
+        for track in &table.tracks {
+            let wanted = match track.kind() {
+                MediaKind::Video => self.video,
+                MediaKind::Audio => self.audio,
+                _ => true,
+            };
+            if !wanted {
+                tracks = tracks.without(track.id);
+            }
+        }
+        tracks
+    }
+
+    async fn end(
+        &mut self,
+        connection: &mut Connection,
+        reason: Option<EndReason>,
+    ) -> Result<Next, Error> {
+        let (end, result) = match reason {
+            Some(EndReason::Kicked) => {
+                let end = End::Failed("The server has ended this session.");
+                (end, Err(Error::Kicked))
+            }
+            Some(EndReason::Lagging) => {
+                let stall = connection.shared.config.limits.stall_ms;
+                let end = End::Failed("This player is too slow.");
+                (end, Err(Error::Stalled(stall)))
+            }
+            _ => (End::Unpublished, Ok(Next::Close)),
+        };
+        connection.session.end_play(Instant::now(), end);
+        connection.take(Ok(()))?;
+        result
+    }
+
+    fn delivered(&mut self, bytes: usize) {
+        if let Some(reader) = &mut self.reader {
+            reader.delivered(bytes as u64);
+        }
+    }
+}
+
+async fn fires(token: Option<&tokio_util::sync::CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
+}
