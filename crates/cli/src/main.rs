@@ -1,3 +1,52 @@
-//! The `millstream` binary: arguments, progress bars, exit codes.
+//! The `millstream` binary: arguments in, exit code out.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod args;
+mod check;
+mod exit;
+mod load;
+mod logs;
+mod probe;
+mod say;
+mod serve;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => {
+            // Help and version are no mistakes; they go to stdout, mistakes to stderr.
+            let code = if e.use_stderr() {
+                Exit::WrongUse
+            } else {
+                Exit::Done
+            };
+            let _ = e.print();
+            return code.into();
+        }
+    };
+    millstream::server::process::raise_max_files();
+    let outcome = match args.command {
+        Command::Serve(serve) => serve::serve(serve),
+        Command::Demo(demo) => serve::demo(demo),
+        Command::Load(load) => load::run(load),
+        Command::Probe(probe) => probe::run(probe),
+        Command::CheckConfig(check) => check::run(&check),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(e) => {
+            let exit = exit::of(&e);
+            say::problem(&format!("{e:#}"));
+            exit.into()
+        }
+    }
+}

@@ -1,3 +1,8 @@
 //! The server from outside: one file a behaviour.
 
+mod access;
+mod api;
 mod config;
+mod live;
+mod support;
+mod web;

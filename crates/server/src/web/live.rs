@@ -1,0 +1,195 @@
+//! Endless media over HTTP: FLV and fragmented MP4, as an endless body or over a WebSocket.
+
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bus::{
+    Pace, Peer, PlayRequest, PlaybackRegistry, ReaderInfo, SubscribeOptions, TryBatch, ViewReader,
+    ViewSpec,
+};
+use bytes::Buf;
+use core_frame::{Preamble, Render, Slices, StreamKey};
+use http::{Method, header};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::body::{Run, Source};
+use super::query::credential;
+use super::reply::{self, Response};
+use super::{Call, PeerInfo, ws, ws_live};
+use crate::config::FanOut;
+use crate::counters::Way;
+
+/// One HTTP chunk gathers up to about this many bytes of what lies ready.
+const RUN_BYTES: usize = 128 * 1024;
+/// A reader that was ended has this long to notice before its connection is cut.
+const NOTICE: Duration = Duration::from_secs(1);
+
+/// `/live/cam.flv`
+pub(crate) async fn flv(call: Call, key: StreamKey) -> Response {
+    let make = || -> Box<dyn Render> { Box::new(::flv::FlvRender::new()) };
+    serve(
+        call,
+        key,
+        Format {
+            name: "flv",
+            content_type: "video/x-flv",
+            ways: (Way::HttpFlv, Way::WsFlv),
+            make,
+        },
+    )
+    .await
+}
+
+/// `/live/cam.mp4`
+pub(crate) async fn mp4(call: Call, key: StreamKey) -> Response {
+    let make = || -> Box<dyn Render> { Box::new(cmaf::Fmp4Render::new()) };
+    serve(
+        call,
+        key,
+        Format {
+            name: "fmp4",
+            content_type: "video/mp4",
+            ways: (Way::HttpFmp4, Way::WsFmp4),
+            make,
+        },
+    )
+    .await
+}
+
+/// A container that is sent without an end.
+struct Format {
+    name: &'static str,
+    content_type: &'static str,
+    /// Over HTTP, over a WebSocket.
+    ways: (Way, Way),
+    make: fn() -> Box<dyn Render>,
+}
+
+async fn serve(mut call: Call, key: StreamKey, format: Format) -> Response {
+    let socket = ws::wanted(&call.request);
+    let way = if socket { format.ways.1 } else { format.ways.0 };
+    let request = play_request(&call, key, way);
+    let handle = match call.shared.engine.open_play(request).await {
+        Ok(handle) => handle,
+        Err(e) => return reply::stream_error(&e),
+    };
+    if call.request.method() == Method::HEAD {
+        return reply::stream(format.content_type, Nothing);
+    }
+    // A player in a browser wants each frame at once; others take them as RTMP players do.
+    let (pace, pace_name) = match (socket, call.shared.config.rtmp.fan_out) {
+        (true, _) | (_, FanOut::LatencyFirst) => (Pace::EachFrame, "each"),
+        (_, FanOut::Default) => (Pace::Every(Duration::from_millis(25)), "25ms"),
+        (_, FanOut::ThroughputFirst) => (Pace::Every(Duration::from_millis(150)), "150ms"),
+    };
+    let spec = ViewSpec::new(format!("{}/{pace_name}", format.name), pace, format.make);
+    let options = SubscribeOptions::registered(ReaderInfo::new(way.name(), Some(call.peer.addr)));
+    let reader = match handle.view(spec).and_then(|view| view.reader(options)) {
+        Ok(reader) => reader,
+        Err(e) => return reply::stream_error(&e),
+    };
+    if socket {
+        let response = match ws::accept(call.request.headers()) {
+            Ok(response) => response,
+            Err(refusal) => return *refusal,
+        };
+        let upgrade = hyper::upgrade::on(&mut call.request);
+        let stall = call.shared.config.limits.stall();
+        call.shared
+            .tasks
+            .spawn(ws_live::run(upgrade, reader, stall));
+        return response;
+    }
+    reply::stream(format.content_type, LiveBody::new(reader, &call.peer))
+}
+
+/// What the authenticator and the list of readers get to know about a request.
+pub(crate) fn play_request(call: &Call, key: StreamKey, way: Way) -> PlayRequest {
+    let mut peer = Peer::new(way.name()).remote(call.peer.addr);
+    if let Some(agent) = call.header(header::USER_AGENT) {
+        peer = peer.user_agent(agent.chars().take(256).collect::<String>());
+    }
+    PlayRequest::new(key)
+        .peer(peer)
+        .token(credential(call.request.headers(), &call.query))
+        .query(call.request.uri().query().unwrap_or_default())
+}
+
+/// What goes in front of the items of a batch.
+pub(crate) fn head(preamble: &Preamble, join: bool) -> &Slices {
+    if join {
+        &preamble.join
+    } else {
+        &preamble.update
+    }
+}
+
+/// The body of a reader: batches of its cursor, as they lie in the view's log.
+struct LiveBody {
+    reader: ViewReader,
+    /// Ends the watch when the body goes.
+    _watch: DropGuard,
+}
+
+impl LiveBody {
+    fn new(mut reader: ViewReader, peer: &PeerInfo) -> Self {
+        let gone = CancellationToken::new();
+        watch(reader.ended_by_other(), gone.clone(), peer.kill.clone());
+        Self {
+            reader,
+            _watch: gone.drop_guard(),
+        }
+    }
+}
+
+/// A body is only asked for more while its peer takes data. When this reader is ended and the body does not notice,
+/// the peer is stuck, and its connection goes.
+fn watch(ended: CancellationToken, gone: CancellationToken, kill: CancellationToken) {
+    tokio::spawn(async move {
+        tokio::select! {
+            () = gone.cancelled() => {}
+            () = ended.cancelled() => {
+                if tokio::time::timeout(NOTICE, gone.cancelled()).await.is_err() {
+                    kill.cancel();
+                }
+            }
+        }
+    });
+}
+
+impl Source for LiveBody {
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Run>> {
+        let mut run = Run::default();
+        while run.is_empty() {
+            let Some(mut batch) = ready!(self.reader.poll_batch(cx)) else {
+                return Poll::Ready(None);
+            };
+            loop {
+                if let Some(preamble) = batch.new_header() {
+                    run.extend(head(preamble, batch.is_join()).iter().cloned());
+                }
+                for (_, item) in &batch {
+                    run.extend(item.slices.iter().cloned());
+                }
+                if run.remaining() >= RUN_BYTES {
+                    break;
+                }
+                match self.reader.try_batch() {
+                    TryBatch::Batch(next) => batch = next,
+                    _ => break,
+                }
+            }
+        }
+        self.reader.delivered(run.remaining() as u64);
+        Poll::Ready(Some(run))
+    }
+}
+
+/// The body of an answer to HEAD: never asked for, and of unknown length like the one of GET.
+struct Nothing;
+
+impl Source for Nothing {
+    fn poll_run(&mut self, _: &mut Context<'_>) -> Poll<Option<Run>> {
+        Poll::Ready(None)
+    }
+}

@@ -1,0 +1,140 @@
+//! HTTP: one dispatch over everything that is served, and what its handlers share.
+
+mod access;
+mod api;
+mod body;
+mod conn;
+mod health;
+mod hls;
+mod io;
+mod live;
+mod metrics;
+mod pages;
+mod query;
+mod reply;
+mod route;
+mod tls;
+mod viewers;
+mod ws;
+mod ws_live;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use bus::Engine;
+use http::header;
+use http::{Method, StatusCode};
+use tokio_util::task::TaskTracker;
+
+pub(crate) use conn::{PeerInfo, accept};
+pub(crate) use tls::load as load_tls;
+pub(crate) use viewers::Viewers;
+
+use crate::auth::Gate;
+use crate::config::Config;
+use crate::counters::{Counters, Tally};
+use crate::packager::Packagers;
+use crate::sessions::Sessions;
+use query::Query;
+use reply::{Request, Response};
+use route::Route;
+
+/// What every handler may use.
+pub(crate) struct Shared {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) packagers: Arc<Packagers>,
+    pub(crate) viewers: Viewers,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) ready: AtomicBool,
+    /// Sessions that outlive the request they began with.
+    pub(crate) tasks: TaskTracker,
+}
+
+/// One request on its way to its handler.
+pub(crate) struct Call {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) peer: PeerInfo,
+    pub(crate) request: Request,
+    pub(crate) query: Query,
+}
+
+impl Call {
+    /// A header as text.
+    pub(crate) fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.request
+            .headers()
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn handle(shared: Arc<Shared>, peer: PeerInfo, request: Request) -> Response {
+    shared.counters.requests.add(1);
+    let route = Route::of(request.uri().path());
+    let Some(query) = Query::parse(request.uri().query()) else {
+        return reply::error(
+            StatusCode::BAD_REQUEST,
+            "bad_query",
+            "the query string is not valid",
+        );
+    };
+    let method = request.method().clone();
+    let call = Call {
+        shared,
+        peer,
+        request,
+        query,
+    };
+    let media = route.is_media();
+    let mut response = match (&method, route) {
+        (&Method::OPTIONS, _) if media => reply::preflight(),
+        (_, Route::Api(segments)) => api::handle(call, &segments).await,
+        (&(Method::GET | Method::HEAD), route) => get(call, route).await,
+        (_, Route::Unknown) => reply::not_found(),
+        _ => reply::method_not_allowed(if media {
+            "GET, HEAD, OPTIONS"
+        } else {
+            "GET, HEAD"
+        }),
+    };
+    if media {
+        reply::open_cors(response.headers_mut());
+    }
+    let headers = response.headers_mut();
+    headers.insert(
+        header::SERVER,
+        header::HeaderValue::from_static("Millstream"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        header::HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+async fn get(call: Call, route: Route) -> Response {
+    match route {
+        Route::Console => pages::console(),
+        Route::Asset(name) => pages::asset(&name),
+        Route::Healthz => health::alive(),
+        Route::Readyz => health::ready(&call.shared),
+        Route::Time => health::time(),
+        Route::Metrics => metrics::handle(call).await,
+        Route::Flv(key) => live::flv(call, key).await,
+        Route::Mp4(key) => live::mp4(call, key).await,
+        Route::PlayerRedirect(_) => pages::redirect_to_player(&call),
+        Route::Player(_) => pages::player(),
+        Route::Hls(readings) => hls::handle(call, readings).await,
+        Route::NotBuiltIn(what) => reply::error(
+            StatusCode::NOT_IMPLEMENTED,
+            "not_built_in",
+            &format!("{what} is not built in yet"),
+        ),
+        Route::Api(_) | Route::Unknown => reply::not_found(),
+    }
+}
