@@ -381,16 +381,15 @@ impl Timeline {
         dts
     }
 
-    /// Data and subtitles: they come when they come, on the clock of the others.
+    /// Data and subtitles: they come when they come, on the clock of the others. Many senders stamp them with 0, which is no jump.
     fn sparse(&mut self, track: &mut Track, mut frame: MediaFrame, out: &mut FilterOut) {
         let end = self.end();
         let shift = self.shared[0].unwrap_or_default();
         let mut dts = frame.dts + shift;
-        if let Some(end) = end
-            && (dts - end).abs() > self.config.jump_forward
-        {
-            dts = end;
-            self.repairs.add(Repair::Jump);
+        match end {
+            Some(end) if (dts - end).abs() > self.config.jump_forward => dts = end,
+            None if !(MediaTime::ZERO..LATEST_START).contains(&dts) => dts = MediaTime::ZERO,
+            _ => {}
         }
         if let Some(last) = track.last_out
             && dts < last

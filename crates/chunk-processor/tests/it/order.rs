@@ -1,6 +1,7 @@
 //! Decode order that is not: times that go back, and presentation before decoding.
 
-use core_frame::{MediaTime, Repair};
+use core_frame::bytes::Bytes;
+use core_frame::{CodecId, FrameFilter, MediaFrame, MediaTime, Repair, Repairs, TrackId};
 
 use crate::sim::{Sim, audio, exact, ms, table, video};
 
@@ -75,4 +76,23 @@ fn duplicates_come_out_one_after_the_other() {
     sim.assert_sound();
     let end = sim.of(core_frame::TrackId::VIDEO).last().unwrap().dts;
     assert!((end - ms(3_300)).abs() < ms(3), "{end}");
+}
+
+#[test]
+fn data_goes_beside_the_media_whatever_it_is_stamped_with() {
+    let mut sim = Sim::new(&table(None, 48_000));
+    let data = |time| MediaFrame::new(TrackId::DATA, CodecId::Scte35, time, Bytes::new());
+    assert_eq!(sim.put(data(MediaTime::MAX)).dts, MediaTime::ZERO);
+    sim.put(video(ms(50_000), ms(50_000)));
+    for (stamp, want) in [
+        (ms(0), 50_040),
+        (ms(50_100), 50_100),
+        (MediaTime::MIN, 50_100),
+    ] {
+        assert_eq!(sim.put(data(stamp)).dts, ms(want), "{stamp}");
+    }
+    assert_eq!(
+        sim.timeline.repairs().count(Repair::Jump),
+        Repairs::default().count(Repair::Jump)
+    );
 }

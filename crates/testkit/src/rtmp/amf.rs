@@ -44,11 +44,21 @@ impl Amf {
 
     /// An object of strings.
     #[must_use]
-    pub fn object(mut self, fields: &[(&str, &str)]) -> Self {
+    pub fn object(self, fields: &[(&str, &str)]) -> Self {
+        self.object_with(fields, &[])
+    }
+
+    /// An object of strings, and of values that are written already.
+    #[must_use]
+    pub fn object_with(mut self, fields: &[(&str, &str)], written: &[(&str, &[u8])]) -> Self {
         self.bytes.push(3);
         for (key, value) in fields {
             self.short(key.as_bytes());
             self = self.string(value);
+        }
+        for (key, value) in written {
+            self.short(key.as_bytes());
+            self = self.raw(value);
         }
         self.bytes.extend_from_slice(&[0, 0, 9]);
         self

@@ -297,14 +297,21 @@ impl Peer {
     }
 }
 
-/// A `connect` command.
-pub(crate) fn connect_command(to: SocketAddr, app: &str) -> Amf {
+/// A `connect` command of one who understands Enhanced RTMP's codecs (and expects H.264 and AAC in the old form).
+fn connect_command(to: SocketAddr, app: &str) -> Amf {
     let url = format!("rtmp://{to}/{app}");
-    Amf::command("connect", 1.0).object(&[("app", app), ("type", "nonprivate"), ("tcUrl", &url)])
+    let mut codecs = vec![10, 0, 0, 0, 4];
+    for name in ["hvc1", "av01", "vp09", "Opus"] {
+        codecs.extend_from_slice(&Amf::new().string(name).finish());
+    }
+    Amf::command("connect", 1.0).object_with(
+        &[("app", app), ("type", "nonprivate"), ("tcUrl", &url)],
+        &[("fourCcList", &codecs)],
+    )
 }
 
 /// A `publish` command.
-pub(crate) fn publish_command(name: &str) -> Amf {
+fn publish_command(name: &str) -> Amf {
     Amf::command("publish", 3.0)
         .null()
         .string(name)
