@@ -167,10 +167,9 @@ pub(crate) fn classify(access_unit: &[u8]) -> FrameFlags {
             kind if is_slice(kind) => {
                 slices = true;
                 referred |= ref_idc(unit) != 0;
-                flags.set(
-                    FrameFlags::KEY,
-                    flags.contains(FrameFlags::KEY) || kind == nal_type::IDR,
-                );
+                if kind == nal_type::IDR {
+                    flags |= FrameFlags::KEY;
+                }
             }
             nal_type::SPS | nal_type::PPS | nal_type::SPS_EXTENSION | 15 => {
                 flags |= FrameFlags::IN_BAND_PARAMS;

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use core_frame::{CodecId, FrameFlags, Limits, TrackId};
 use millstream_bitstream::{
     Classifier, aac, av1, check_access_unit, classify, config_in_band, describe, h264, h265,
-    key_frame_size, opus,
+    key_frame_size, nal, opus,
 };
 
-use crate::sample::{Sample, of, samples};
+use crate::sample::{Sample, of, run, samples};
 
 #[test]
 fn size_rate_aspect_and_reordering() {
@@ -253,42 +253,67 @@ fn key_frames() {
     );
 }
 
-/// ffprobe's `pict_type` of each H.264 frame is that of its slices.
+/// ffprobe's `pict_type` of each picture is that of its slices.
 #[test]
 fn slice_types() {
     for sample in of(CodecId::H264) {
-        let path = sample.path.to_str().unwrap();
-        let out = crate::sample::run(
-            "ffprobe",
-            &[
-                "-v",
-                "error",
-                "-of",
-                "json",
-                "-show_entries",
-                "frame=pict_type,pkt_pos",
-                path,
-            ],
-        );
-        let frames: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        let mut told: Vec<(u64, String)> = frames["frames"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|f| {
-                let pos = f["pkt_pos"].as_str().unwrap().parse().unwrap();
-                (pos, f["pict_type"].as_str().unwrap().to_owned())
-            })
-            .collect();
-        told.sort();
-        let ours: Vec<String> = sample
+        let ours = sample
             .packets
             .iter()
-            .map(|p| format!("{:?}", h264::picture_type(&p.data).unwrap()))
-            .collect();
-        let told: Vec<String> = told.into_iter().map(|(_, kind)| kind).collect();
-        assert_eq!(ours, told, "{}", sample.name);
+            .map(|p| format!("{:?}", h264::picture_type(&p.data).unwrap()));
+        assert_eq!(
+            ours.collect::<Vec<_>>(),
+            picture_types(sample),
+            "{}",
+            sample.name
+        );
     }
+    for sample in of(CodecId::H265) {
+        let config = h265::HevcConfig::parse(&sample.config).unwrap();
+        let pps = h265::Pps::parse(config.units(h265::nal_type::PPS).next().unwrap()).unwrap();
+        let ours = sample.packets.iter().map(|p| {
+            let mut units = nal::length_prefixed(&p.data, 4).map(Result::unwrap);
+            let first = units.find(|u| h265::is_first_slice(u)).unwrap();
+            format!("{:?}", h265::slice_type(first, &pps).unwrap())
+        });
+        assert_eq!(
+            ours.collect::<Vec<_>>(),
+            picture_types(sample),
+            "{}",
+            sample.name
+        );
+    }
+}
+
+/// What ffprobe says of each picture, in decode order.
+fn picture_types(sample: &Sample) -> Vec<String> {
+    let path = sample.path.to_str().unwrap();
+    let out = run(
+        "ffprobe",
+        &[
+            "-v",
+            "error",
+            "-of",
+            "json",
+            "-show_entries",
+            "frame=pict_type,pkt_pos",
+            path,
+        ],
+    );
+    let told: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let mut pictures: Vec<(u64, String)> = told["frames"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| {
+            (
+                f["pkt_pos"].as_str().unwrap().parse().unwrap(),
+                f["pict_type"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    pictures.sort();
+    pictures.into_iter().map(|(_, kind)| kind).collect()
 }
 
 #[test]
