@@ -1,0 +1,1 @@
+//! Holds no code: the opinions are asked in `tests/`.
