@@ -85,11 +85,10 @@ impl Timeline {
         }
     }
 
-    /// Where the next frame goes if its clock says nothing: right after everything put out so far.
+    /// Where the next frame goes if its clock says nothing: right after all video and audio put out so far.
     fn end(&self) -> Option<MediaTime> {
         let continuous = self.tracks.iter().filter(|t| t.is_continuous());
-        let ends = continuous.filter_map(Track::end).max();
-        ends.or_else(|| self.tracks.iter().filter_map(|t| t.last_out).max())
+        continuous.filter_map(Track::end).max()
     }
 
     /// Index of a frame's track; the first frame of an unknown track adds it.
