@@ -7,7 +7,7 @@
   const KEEP_BEHIND = 20;   // seconds kept for a pause or a look back
   const SILENCE = 8000;     // ms without a byte after which the connection counts as dead
 
-  const $ = (id) => document.getElementById(id);
+  const { $, addresses, links, chart } = Millstream;
   const video = $("video");
   const base = location.pathname.replace(/\/+$/, "");
   const query = location.search;
@@ -16,18 +16,14 @@
   window.millstream = stats;   // for scripts and tests
 
   document.title = `${key} · Millstream`;
-  $("title").textContent = key;
+  const [name, ...app] = key.split("/").reverse();
+  $("title").append(app.reverse().join(" / "), " / ", Object.assign(document.createElement("b"), { textContent: name }));
   const host = location.host;
-  $("urls").append(...[
-    `${location.origin}${base}/index.m3u8`,
-    `${location.origin}${base}.flv`,
-    `${location.origin}${base}.mp4`,
-    `rtmp://${location.hostname}/${key}`,
-  ].map((url) => Object.assign(document.createElement("code"), { textContent: url })));
+  $("urls").append(...links(addresses(key).slice(1)));
 
-  const badge = (text, kind) => { const b = $("badge"); b.textContent = text; b.className = kind || ""; };
+  const badge = (text, kind) => { const b = $("badge"); b.textContent = text; b.className = `pill ${kind || ""}`; };
   const note = (text) => { $("note").hidden = !text; $("note").textContent = text || ""; };
-  const put = (id, text, kind) => { const e = $(id); e.textContent = text; e.className = kind || ""; };
+  const put = (id, text, kind) => { const e = $(id); e.textContent = text; e.classList.remove("good", "warn", "bad"); if (kind) e.classList.add(kind); };
 
   // ---- the server's clock: the sample with the shortest round trip wins ----
   let clock = { offset: 0, rtt: Infinity };
@@ -53,8 +49,9 @@
     note(""); badge("LIVE", "live");
     sound.hidden = !video.muted;
   };
-  video.onwaiting = () => { if (stats.startMs !== null && !video.paused) { stats.stalls++; badge("buffering", "warn"); } };
-  const begun = performance.now();
+  video.onwaiting = () => { if (stats.startMs !== null && !video.paused && !video.seeking) { stats.stalls++; badge("buffering", "warn"); } };
+  video.onerror = () => { if (session) session.end("the picture broke; starting again …"); };
+  let begun = performance.now();
 
   // ---- fragmented MP4 over WebSocket ----
   const Source = window.ManagedMediaSource || window.MediaSource;
@@ -166,7 +163,7 @@
       badge(final ? "not playable" : "reconnecting", "warn");
       note(why);
       session = null;
-      if (!final) { stats.reconnects++; stats.startMs = null; setTimeout(start, Math.min(5000, 500 * stats.reconnects)); }
+      if (!final) { stats.reconnects++; stats.startMs = null; begun = performance.now(); setTimeout(start, Math.min(5000, 500 * stats.reconnects)); }
     }
   }
 
@@ -192,7 +189,14 @@
     }
   }
 
+  // The RFC 6381 names as people say them.
+  function names(codecs) {
+    const known = { avc1: "H.264", avc3: "H.264", hvc1: "H.265", hev1: "H.265", av01: "AV1", vp09: "VP9", mp4a: "AAC", opus: "Opus", flac: "FLAC", "ac-3": "AC-3", "ec-3": "E-AC-3" };
+    return codecs.split(",").map((c) => known[c.split(".")[0].toLowerCase()] || c).join(" + ");
+  }
+
   let lastBytes = 0;
+  const history = [];
   setInterval(() => session && session.follow(), 100);
   setInterval(() => {
     stats.bitrate = (stats.bytes - lastBytes) * 8;
@@ -207,11 +211,17 @@
     put("s-latency", l === null ? "–" : `${(l / 1000).toFixed(2)} s`, l === null ? "" : l < 1000 ? "good" : l < 3000 ? "warn" : "bad");
     put("s-buffer", `${stats.bufferMs} ms`);
     put("s-picture", video.videoWidth ? `${video.videoWidth}×${video.videoHeight}` : "sound only");
-    put("s-codecs", stats.codecs || "–");
+    put("s-codecs", stats.codecs ? names(stats.codecs) : "–");
+    $("s-codecs").title = stats.codecs;
     put("s-bitrate", stats.bitrate ? `${(stats.bitrate / 1e6).toFixed(2)} Mb/s` : "–");
     put("s-dropped", quality ? `${quality.droppedVideoFrames} of ${quality.totalVideoFrames}` : "–");
     put("s-stalls", String(stats.stalls), stats.stalls ? "warn" : "");
+    put("s-start", stats.startMs === null ? "–" : `${stats.startMs} ms`);
     put("s-transport", stats.transport);
+    history.push(l);
+    if (history.length > 60) history.shift();
+    const color = l === null ? "#5d6b79" : l < 1000 ? "#5bd68b" : l < 3000 ? "#ffc857" : "#ff7a7a";
+    chart($("chart"), history, { color, most: 600, slots: 60 });
   }, 1000);
   syncClock();
   setInterval(() => { clock.rtt *= 1.5; syncClock(); }, 60_000);
