@@ -1,43 +1,13 @@
-//! AAC: AudioSpecificConfig and ADTS headers (ISO/IEC 14496-3).
+//! AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1).
 
 use bytes::Bytes;
 use core_frame::AudioInfo;
 
+use super::{AdtsHeader, RATES, channels_of, object_type};
 use crate::bits::{BitReader, BitWriter};
 use crate::error::{Error, Result, ensure};
 
 const WHAT: &str = "AudioSpecificConfig";
-const ADTS: &str = "ADTS header";
-
-/// Table 1.18: `samplingFrequencyIndex` to Hz.
-const RATES: [u32; 13] = [
-    96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
-    7_350,
-];
-
-/// Audio object types (Table 1.17).
-pub mod object_type {
-    /// AAC main.
-    pub const MAIN: u8 = 1;
-    /// AAC low complexity.
-    pub const LC: u8 = 2;
-    /// AAC scalable sample rate.
-    pub const SSR: u8 = 3;
-    /// AAC long term prediction.
-    pub const LTP: u8 = 4;
-    /// Spectral band replication.
-    pub const SBR: u8 = 5;
-    /// Error resilient AAC low complexity.
-    pub const ER_LC: u8 = 17;
-    /// Error resilient AAC low delay.
-    pub const ER_LD: u8 = 23;
-    /// Parametric stereo.
-    pub const PS: u8 = 29;
-    /// Error resilient AAC enhanced low delay.
-    pub const ER_ELD: u8 = 39;
-    /// Unified speech and audio coding.
-    pub const USAC: u8 = 42;
-}
 
 /// How a configuration says that there is spectral band replication (§1.6.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -158,7 +128,7 @@ impl AudioSpecificConfig {
     pub fn from_adts(header: &AdtsHeader) -> Result<Self> {
         ensure(
             header.channel_config > 0,
-            ADTS,
+            WHAT,
             "channels told only inside the stream",
         )?;
         let mut asc = Self::low_complexity(header.sample_rate, channels_of(header.channel_config))?;
@@ -403,17 +373,6 @@ fn write_rate(w: &mut BitWriter, rate: u32) {
     }
 }
 
-/// Table 1.19: `channelConfiguration` to channels; 0 for those told elsewhere and for reserved values.
-const fn channels_of(config: u8) -> u8 {
-    match config {
-        1..=6 => config,
-        7 | 12 | 14 => 8,
-        11 => 7,
-        13 => 24,
-        _ => 0,
-    }
-}
-
 /// Channels of a `program_config_element` (§4.4.1.1): one for each single channel element, two for each pair. What
 /// follows the channels is passed over too.
 fn read_program_channels(r: &mut BitReader<'_>) -> Result<u8> {
@@ -435,177 +394,6 @@ fn read_program_channels(r: &mut BitReader<'_>) -> Result<u8> {
     let comment = u32::from(r.byte()?);
     r.skip(8 * comment)?;
     Ok(channels as u8)
-}
-
-/// The header before each raw access unit of an ADTS stream (§1.A.2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AdtsHeader {
-    /// `audioObjectType`: `profile_ObjectType` plus one.
-    pub object_type: u8,
-    /// Sample rate in Hz.
-    pub sample_rate: u32,
-    /// `channel_configuration`: 0 when the stream tells the channels.
-    pub channel_config: u8,
-    /// Bytes of the header: 7, or 9 with a checksum.
-    pub header_length: usize,
-    /// Bytes of header and access unit.
-    pub frame_length: usize,
-    /// Raw data blocks in the frame: 1 in practice.
-    pub blocks: u8,
-}
-
-impl AdtsHeader {
-    /// Parses a header.
-    ///
-    /// # Errors
-    /// When it ends early, does not begin with the syncword, has a reserved rate, or a length shorter than itself.
-    pub fn parse(data: &[u8]) -> Result<Self> {
-        let mut r = BitReader::new(data, ADTS);
-        ensure(r.bits(12)? == 0xFFF, ADTS, "syncword must be FFF")?;
-        r.skip(1)?; // ID
-        ensure(r.bits(2)? == 0, ADTS, "layer must be 0")?;
-        let header_length = if r.flag()? { 7 } else { 9 };
-        let object_type = r.small(2)? + 1;
-        let rate = r.bits(4)?;
-        r.skip(1)?; // private_bit
-        let channel_config = r.small(3)?;
-        r.skip(4)?;
-        let frame_length = r.bits(13)? as usize;
-        r.skip(11)?; // adts_buffer_fullness
-        let blocks = r.small(2)? + 1;
-        ensure(
-            frame_length >= header_length,
-            ADTS,
-            "frame shorter than its header",
-        )?;
-        Ok(Self {
-            object_type,
-            sample_rate: RATES
-                .get(rate as usize)
-                .copied()
-                .ok_or(Error::invalid(ADTS, "reserved sampling_frequency_index"))?,
-            channel_config,
-            header_length,
-            frame_length,
-            blocks,
-        })
-    }
-
-    /// The header for a raw access unit of `length` bytes.
-    ///
-    /// # Errors
-    /// When ADTS cannot say it: object types other than 1 to 4, rates without an index, channels told by a program
-    /// config element or above 7.1, or more than 8184 bytes.
-    pub fn for_access_unit(config: &AudioSpecificConfig, length: usize) -> Result<Self> {
-        ensure(
-            (1..=4).contains(&config.object_type),
-            ADTS,
-            "object type above 4",
-        )?;
-        ensure(
-            RATES.contains(&config.sample_rate),
-            ADTS,
-            "sample rate without an index",
-        )?;
-        ensure(
-            (1..=7).contains(&config.channel_config),
-            ADTS,
-            "channels without a number",
-        )?;
-        ensure(
-            length <= 0x1FFF - 7,
-            ADTS,
-            "access unit longer than 8184 bytes",
-        )?;
-        Ok(Self {
-            object_type: config.object_type,
-            sample_rate: config.sample_rate,
-            channel_config: config.channel_config,
-            header_length: 7,
-            frame_length: length.saturating_add(7),
-            blocks: 1,
-        })
-    }
-
-    /// The seven bytes of a header without checksum.
-    #[must_use]
-    pub fn write(&self) -> [u8; 7] {
-        let rate = RATES
-            .iter()
-            .position(|&r| r == self.sample_rate)
-            .unwrap_or(15) as u8;
-        let profile = self.object_type.saturating_sub(1) & 3;
-        let channels = self.channel_config & 7;
-        let length = (self.frame_length & 0x1FFF) as u16;
-        [
-            0xFF,
-            0xF1,
-            (profile << 6) | (rate << 2) | (channels >> 2),
-            ((channels & 3) << 6) | (length >> 11) as u8,
-            ((length >> 3) & 0xFF) as u8,
-            ((length & 7) << 5) as u8 | 0x1F,
-            0xFC | (self.blocks.saturating_sub(1) & 3),
-        ]
-    }
-}
-
-/// The frames of an ADTS stream: each header with its raw access unit. Bytes between frames are passed over up to the
-/// next header whose frame is complete or followed by another syncword; a frame that is cut off at the end is left.
-#[must_use]
-pub const fn adts_frames(data: &[u8]) -> AdtsFrames<'_> {
-    AdtsFrames { rest: data }
-}
-
-/// See [`adts_frames`].
-#[derive(Clone, Debug)]
-pub struct AdtsFrames<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> AdtsFrames<'a> {
-    /// What has not been read: the start of a frame whose rest is still to come.
-    #[must_use]
-    pub const fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-}
-
-impl<'a> Iterator for AdtsFrames<'a> {
-    type Item = (AdtsHeader, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match AdtsHeader::parse(self.rest) {
-                Ok(header) => {
-                    let Some((frame, rest)) = self.rest.split_at_checked(header.frame_length)
-                    else {
-                        // Cut off, if it is a frame at all.
-                        return None;
-                    };
-                    if rest.is_empty() || is_sync(rest) {
-                        self.rest = rest;
-                        return Some((
-                            header,
-                            frame.get(header.header_length..).unwrap_or_default(),
-                        ));
-                    }
-                }
-                Err(Error::Truncated { .. }) => return None,
-                Err(_) => {}
-            }
-            let skip = self.rest.iter().skip(1).position(|&b| b == 0xFF)?;
-            self.rest = self.rest.get(skip + 1..)?;
-        }
-    }
-}
-
-fn is_sync(data: &[u8]) -> bool {
-    match data {
-        [0xFF, second, ..] => second & 0xF6 == 0xF0,
-        [0xFF] => true,
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -701,25 +489,6 @@ mod tests {
         assert_eq!((asc.channel_config, asc.core_channels), (0, 6));
     }
 
-    #[test]
-    fn adts_resyncs_and_leaves_the_tail() {
-        let asc = AudioSpecificConfig::low_complexity(48_000, 2).unwrap();
-        let mut stream = vec![0xFF, 0x00, 0xFF];
-        for length in [5_usize, 300, 0] {
-            stream.extend(AdtsHeader::for_access_unit(&asc, length).unwrap().write());
-            stream.extend(vec![0xAB; length]);
-        }
-        let tail = AdtsHeader::for_access_unit(&asc, 50).unwrap().write();
-        stream.extend(tail);
-        let mut frames = adts_frames(&stream);
-        let lengths: Vec<_> = frames
-            .by_ref()
-            .map(|(h, body)| (h.sample_rate, body.len()))
-            .collect();
-        assert_eq!(lengths, [(48_000, 5), (48_000, 300), (48_000, 0)]);
-        assert_eq!(frames.rest(), tail);
-    }
-
     proptest! {
         #[test]
         fn configurations_survive(
@@ -746,22 +515,6 @@ mod tests {
             }
             let bytes = asc.write().unwrap();
             prop_assert_eq!(AudioSpecificConfig::parse(&bytes).unwrap(), asc);
-        }
-
-        #[test]
-        fn adts_headers_survive(index in 0usize..13, kind in 1u8..=4, channel_config in 1u8..=7, length in 0usize..8_185) {
-            let mut asc = AudioSpecificConfig::low_complexity(RATES[index], channels_of(channel_config)).unwrap();
-            asc.object_type = kind;
-            let header = AdtsHeader::for_access_unit(&asc, length).unwrap();
-            prop_assert_eq!(AdtsHeader::parse(&header.write()).unwrap(), header);
-        }
-
-        #[test]
-        fn any_bytes_end(data in proptest::collection::vec(prop_oneof![Just(0xFFu8), Just(0xF1), any::<u8>()], 0..300)) {
-            for (header, body) in adts_frames(&data) {
-                prop_assert_eq!(header.frame_length - header.header_length, body.len());
-            }
-            let _ = AudioSpecificConfig::parse(&data);
         }
     }
 }
