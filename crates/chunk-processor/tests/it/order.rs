@@ -74,7 +74,7 @@ fn duplicates_come_out_one_after_the_other() {
         sim.put(audio(ms(n * 64 / 3)));
     }
     sim.assert_sound();
-    let end = sim.of(core_frame::TrackId::VIDEO).last().unwrap().dts;
+    let end = sim.of(TrackId::VIDEO).last().unwrap().dts;
     assert!((end - ms(3_300)).abs() < ms(3), "{end}");
 }
 
