@@ -1,0 +1,137 @@
+//! HTTP-FLV players.
+
+use std::time::{Duration, Instant};
+
+use core_frame::Limits;
+use flv::{Demuxer, Events, FileEvent, FileReader};
+
+use super::flv_skim::FlvSkim;
+use super::play::Run;
+use super::rtmp::{read_shared, take};
+use super::session::Figures;
+use crate::http::{self, Answer};
+use crate::{Error, Result};
+
+/// Plays until the stream ends.
+pub(crate) async fn play(run: &Run, url: &str, figures: &mut Figures) -> Result<()> {
+    let timeout = run.options.timeout;
+    figures.request(Instant::now());
+    let answer = http::get(url, timeout).await?;
+    if run.is_probe(figures.session) {
+        follow(answer, timeout, figures, Frames::new()).await
+    } else {
+        follow(answer, timeout, figures, FlvSkim::default()).await
+    }
+}
+
+/// What is done with the bytes of a body.
+trait Take {
+    fn take(&mut self, bytes: &[u8], figures: &mut Figures) -> Result<()>;
+}
+
+async fn follow(
+    answer: Answer,
+    timeout: Duration,
+    figures: &mut Figures,
+    mut to: impl Take,
+) -> Result<()> {
+    let Answer {
+        stream,
+        mut body,
+        first,
+    } = answer;
+    let deadline = tokio::time::Instant::now() + timeout;
+    let mut feed = |bytes: &[u8], figures: &mut Figures| {
+        let mut result = Ok(());
+        let more = body.feed(bytes, |part| {
+            if result.is_ok() {
+                figures.bytes += part.len() as u64;
+                result = to.take(part, figures);
+            }
+        })?;
+        result.map(|()| more)
+    };
+    if !feed(&first, figures)? {
+        return Ok(());
+    }
+    loop {
+        if figures.has_started() {
+            stream.readable().await?;
+        } else {
+            let readable = tokio::time::timeout_at(deadline, stream.readable());
+            readable.await.map_err(|_| Error::Timeout {
+                what: "media",
+                after: timeout,
+            })??;
+        }
+        let mut more = true;
+        let read = read_shared(&stream, |bytes| {
+            more = feed(bytes, figures)?;
+            Ok(())
+        })?;
+        if read == Some(0) || !more {
+            return Ok(());
+        }
+    }
+}
+
+impl Take for FlvSkim {
+    fn take(&mut self, bytes: &[u8], figures: &mut Figures) -> Result<()> {
+        let now = Instant::now();
+        let mut newest = None;
+        let is_flv = self.feed(bytes, |time, is_key| {
+            figures.media(now, is_key);
+            newest = Some(time);
+        });
+        if let Some(ms) = newest {
+            figures
+                .player
+                .media(now, Duration::from_millis(u64::from(ms)));
+        }
+        if is_flv {
+            Ok(())
+        } else {
+            Err(Error::Media("the answer is no FLV".to_owned()))
+        }
+    }
+}
+
+/// Reads every frame.
+struct Frames {
+    reader: FileReader,
+    demuxer: Demuxer,
+    events: Events,
+}
+
+impl Frames {
+    fn new() -> Self {
+        let limits = Limits::default();
+        Self {
+            reader: FileReader::new(&limits),
+            demuxer: Demuxer::new(&limits),
+            events: Events::new(),
+        }
+    }
+}
+
+impl Take for Frames {
+    fn take(&mut self, bytes: &[u8], figures: &mut Figures) -> Result<()> {
+        let now = Instant::now();
+        self.reader.push(bytes);
+        while let Some(event) = self.reader.next_event()? {
+            if let FileEvent::Tag {
+                kind,
+                timestamp_ms,
+                body,
+                ..
+            } = event
+            {
+                let _ = self
+                    .demuxer
+                    .push(kind, timestamp_ms, body, &mut self.events);
+                take(figures, now, &mut self.events);
+            }
+        }
+        Ok(())
+    }
+}

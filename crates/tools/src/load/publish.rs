@@ -1,0 +1,370 @@
+//! Many publishers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use core_frame::{Limits, MediaKind, MediaTime, TrackTable};
+use flv::{FileEvent, FileReader, TagKind, body_head, metadata, sequence_header, timestamp_ms};
+use ingest_rtmp::client::{Event, Output, Role};
+use synth::{Options, Source};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::report::{PublishReport, Sessions};
+use super::session::millis;
+use super::{PublishOptions, numbered};
+use crate::rtmp::Connection;
+use crate::stats::{Percentiles, own_cpu_seconds};
+use crate::{Error, Result};
+
+/// Runs the publishers and reports. Ends after the time asked for, or when `cancel` fires.
+///
+/// Without a file each sends numbered frames with the time of publishing in them, which [`super::play`] reads.
+///
+/// # Errors
+/// [`Error::Usage`], [`Error::Url`] and [`Error::File`]. Sessions that fail are in the report.
+pub async fn publish(options: PublishOptions, cancel: CancellationToken) -> Result<PublishReport> {
+    if options.count == 0 {
+        return Err(Error::Usage("at least one publisher is needed".to_owned()));
+    }
+    crate::rtmp::target(&address(&options, 0))?;
+    let media = Arc::new(Media::open(&options)?);
+    let cpu_before = own_cpu_seconds();
+    let begun = Instant::now();
+    let options = Arc::new(options);
+    let mut sessions = JoinSet::new();
+    for n in 0..options.count {
+        let (options, media, cancel) = (Arc::clone(&options), Arc::clone(&media), cancel.clone());
+        sessions.spawn(async move {
+            let offset = options.ramp.mul_f64(n as f64 / options.count as f64);
+            tokio::time::sleep_until((begun + offset).into()).await;
+            let mut figures = Figures::default();
+            let end = tokio::time::Instant::now() + options.duration;
+            let result = tokio::select! {
+                result = session(&options, &media, n, &mut figures) => result,
+                () = tokio::time::sleep_until(end) => Ok(()),
+                () = cancel.cancelled() => Ok(()),
+            };
+            figures.reason = result.err().map(|e| e.to_string());
+            figures
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(done) = sessions.join_next().await {
+        all.push(done.map_err(|e| Error::Usage(format!("a session broke down: {e}")))?);
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let mut sessions = Sessions {
+        asked: options.count,
+        ..Sessions::default()
+    };
+    for f in &all {
+        match (f.startup_ms, &f.reason) {
+            (Some(_), reason) => {
+                sessions.started += 1;
+                sessions.ended_early += usize::from(reason.is_some());
+            }
+            (None, _) => sessions.failed += 1,
+        }
+        if let Some(reason) = &f.reason {
+            *sessions.reasons.entry(reason.clone()).or_default() += 1;
+        }
+    }
+    let bytes: u64 = all.iter().map(|f| f.bytes).sum();
+    Ok(PublishReport {
+        url: options.url.clone(),
+        seconds,
+        sessions,
+        bytes,
+        bitrate_bps: bytes as f64 * 8.0 / seconds.max(0.001),
+        frames: all.iter().map(|f| f.frames).sum(),
+        startup_ms: Percentiles::of(all.iter().filter_map(|f| f.startup_ms).collect()),
+        behind_ms: all.iter().map(|f| f.behind_ms).fold(0.0, f64::max),
+        cpu_seconds: own_cpu_seconds() - cpu_before,
+    })
+}
+
+#[derive(Debug, Default)]
+struct Figures {
+    bytes: u64,
+    frames: u64,
+    startup_ms: Option<f64>,
+    behind_ms: f64,
+    reason: Option<String>,
+}
+
+/// What is sent.
+enum Media {
+    Numbered(Options),
+    File(Vec<Tag>),
+}
+
+/// A tag of a file.
+struct Tag {
+    kind: TagKind,
+    time: MediaTime,
+    body: Bytes,
+    is_config: bool,
+}
+
+impl Media {
+    fn open(options: &PublishOptions) -> Result<Self> {
+        let Some(path) = &options.file else {
+            let mut wish = Options::default()
+                .fps(options.fps)
+                .gop(options.gop)
+                .size(options.size.0, options.size.1)
+                .bitrate(options.bitrate);
+            if !options.audio {
+                wish = wish.sample_rate(None);
+            }
+            // Said now, rather than by each session.
+            Source::new(wish.clone()).map_err(|e| Error::Usage(e.to_string()))?;
+            return Ok(Self::Numbered(wish));
+        };
+        let bytes = std::fs::read(path).map_err(|source| Error::File {
+            path: path.clone(),
+            source,
+        })?;
+        let mut reader = FileReader::new(&Limits::default());
+        reader.push(&bytes);
+        reader.finish();
+        let mut tags = Vec::new();
+        while let Some(event) = reader.next_event()? {
+            if let FileEvent::Tag {
+                kind,
+                timestamp_ms,
+                body,
+                ..
+            } = event
+            {
+                tags.push(Tag {
+                    is_config: is_config(kind, &body),
+                    kind,
+                    time: MediaTime::from_millis(i64::from(timestamp_ms)),
+                    body,
+                });
+            }
+        }
+        if !tags.iter().any(|t| !t.is_config) {
+            return Err(Error::Media(format!("{} holds no media", path.display())));
+        }
+        Ok(Self::File(tags))
+    }
+}
+
+/// Metadata and codec configurations: sent once, not in each loop.
+fn is_config(kind: TagKind, body: &[u8]) -> bool {
+    match (kind, body) {
+        (TagKind::Script, _) => true,
+        (TagKind::Video, [first, packet, ..]) if first & 0x80 == 0 => *packet == 0,
+        (TagKind::Video, [first, ..]) => first & 0x0F == 0,
+        (TagKind::Audio, [0xA0..=0xAF, 0, ..] | [0x90, ..]) => true,
+        _ => false,
+    }
+}
+
+fn address(options: &PublishOptions, n: usize) -> String {
+    if options.url.contains("{}") {
+        return numbered(&options.url, n);
+    }
+    if options.count == 1 {
+        return options.url.clone();
+    }
+    match options.url.split_once('?') {
+        Some((path, query)) => format!("{path}{n}?{query}"),
+        None => format!("{}{n}", options.url),
+    }
+}
+
+async fn session(
+    options: &PublishOptions,
+    media: &Media,
+    n: usize,
+    figures: &mut Figures,
+) -> Result<()> {
+    let begun = Instant::now();
+    let url = address(options, n);
+    let mut c = Connection::open(&url, Role::Publish, n as u64, options.timeout).await?;
+    c.start(options.timeout).await?;
+    figures.startup_ms = Some(millis(begun.elapsed()));
+    let mut sender = Sender {
+        c,
+        begun: Instant::now(),
+        figures,
+    };
+    match media {
+        Media::Numbered(wish) => numbered_frames(wish, &mut sender).await,
+        Media::File(tags) => file(tags, &mut sender).await,
+    }
+}
+
+async fn numbered_frames(wish: &Options, sender: &mut Sender<'_>) -> Result<()> {
+    let mut source = Source::new(wish.clone()).map_err(|e| Error::Usage(e.to_string()))?;
+    let table = TrackTable::new(source.tracks());
+    let set = flv::amf0::write(&["@setDataFrame".into()]);
+    let data = metadata(&table);
+    sender.put(TagKind::Script, 0, &[&set, &data])?;
+    for track in &table.tracks {
+        if let Some(body) = sequence_header(track) {
+            sender.put(kind_of(track.kind()), 0, &[&body])?;
+        }
+    }
+    while let Some(time) = source.next_time() {
+        sender.wait_for(time).await?;
+        source.stamp(SystemTime::now().into());
+        let Some(frame) = source.next() else { break };
+        let Some(track) = table.track(frame.track) else {
+            continue;
+        };
+        let head = body_head(&frame, track)?;
+        let kind = kind_of(frame.kind());
+        sender.figures.frames += 1;
+        sender.put(
+            kind,
+            timestamp_ms(frame.dts),
+            &[head.as_ref(), &frame.payload],
+        )?;
+    }
+    Ok(())
+}
+
+async fn file(tags: &[Tag], sender: &mut Sender<'_>) -> Result<()> {
+    let media = || tags.iter().filter(|t| !t.is_config);
+    let first = media().map(|t| t.time).min().unwrap_or_default();
+    let last = media().map(|t| t.time).max().unwrap_or_default();
+    // The next round begins one mean frame behind the last.
+    let frames = media().filter(|t| t.kind == TagKind::Video).count().max(1) as i64;
+    let step = ((last - first).as_millis() / frames).clamp(10, 1_000);
+    let length = last - first + MediaTime::from_millis(step);
+    let mut start = MediaTime::ZERO;
+    loop {
+        for tag in tags {
+            if tag.is_config {
+                // Configurations may change in the middle of a file, so each round says them at their place.
+                if tag.kind != TagKind::Script || start == MediaTime::ZERO {
+                    sender.put(tag.kind, timestamp_ms(start), &[&tag.body])?;
+                }
+                continue;
+            }
+            let time = start + (tag.time - first);
+            sender.wait_for(time).await?;
+            sender.figures.frames += 1;
+            sender.put(tag.kind, timestamp_ms(time), &[&tag.body])?;
+        }
+        start += length;
+    }
+}
+
+const fn kind_of(kind: MediaKind) -> TagKind {
+    match kind {
+        MediaKind::Video => TagKind::Video,
+        MediaKind::Audio => TagKind::Audio,
+        _ => TagKind::Script,
+    }
+}
+
+struct Sender<'a> {
+    c: Connection,
+    begun: Instant,
+    figures: &'a mut Figures,
+}
+
+impl Sender<'_> {
+    /// Puts a message among what is to be sent.
+    fn put(&mut self, kind: TagKind, time: u32, body: &[&[u8]]) -> Result<()> {
+        Ok(self.c.session.send(kind, time, body)?)
+    }
+
+    /// Sends what is waiting, then waits for the moment of `time`, listening to the server meanwhile.
+    async fn wait_for(&mut self, time: MediaTime) -> Result<()> {
+        let due = self.begun + time.to_duration();
+        let mut buf = [0; 4_096];
+        // Frames that are due at once go out in one write.
+        if due > Instant::now() {
+            self.flush().await?;
+        }
+        loop {
+            let now = Instant::now();
+            if now >= due {
+                let behind = millis(now - due);
+                self.figures.behind_ms = self.figures.behind_ms.max(behind);
+                return Ok(());
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(due.into()) => {}
+                read = self.c.stream.read(&mut buf) => {
+                    let n = read?;
+                    if n == 0 {
+                        return Err(Error::Io(std::io::ErrorKind::ConnectionAborted.into()));
+                    }
+                    self.c.session.handle_input(buf.get(..n).unwrap_or_default())?;
+                    self.flush().await?;
+                }
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        while let Some(output) = self.c.session.poll_output() {
+            match output {
+                Output::Transmit(bytes) => {
+                    let write = self.c.stream.write_all(&bytes);
+                    // A server that does not read holds a publisher up; ten seconds of it are the end.
+                    tokio::time::timeout(Duration::from_secs(10), write)
+                        .await
+                        .map_err(|_| Error::Timeout {
+                            what: "room to send",
+                            after: Duration::from_secs(10),
+                        })??;
+                    self.figures.bytes += bytes.len() as u64;
+                }
+                Output::Event(Event::Status(code, text)) => {
+                    tracing::debug!(code, text, "status");
+                }
+                Output::Event(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publishers_have_their_own_names() {
+        let at = |url: &str, count, n| {
+            let mut options = PublishOptions::new(url);
+            options.count = count;
+            address(&options, n)
+        };
+        assert_eq!(at("rtmp://h/live/cam", 1, 0), "rtmp://h/live/cam");
+        assert_eq!(
+            at("rtmp://h/live/cam?token=x", 2, 1),
+            "rtmp://h/live/cam1?token=x"
+        );
+        assert_eq!(at("rtmp://h/live{}/cam", 2, 1), "rtmp://h/live1/cam");
+    }
+
+    #[test]
+    fn configurations_are_told_from_media() {
+        for (kind, body, want) in [
+            (TagKind::Script, &[2, 0][..], true),
+            (TagKind::Video, &[0x17, 0, 0, 0, 0], true),
+            (TagKind::Video, &[0x17, 1, 0, 0, 0], false),
+            (TagKind::Video, b"\x90hvc1", true),
+            (TagKind::Video, b"\x93hvc1", false),
+            (TagKind::Audio, &[0xAF, 0, 0x12, 0x10], true),
+            (TagKind::Audio, &[0xAF, 1, 0x21], false),
+            (TagKind::Audio, b"\x90Opus", true),
+            (TagKind::Audio, b"\x91Opus", false),
+            (TagKind::Audio, &[0x2F, 0xFF], false),
+        ] {
+            assert_eq!(is_config(kind, body), want, "{body:x?}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The figures of one session, and the player it imitates.
+
+use std::time::{Duration, Instant};
+
+use super::numbers::Numbers;
+use super::report::SessionReport;
+
+/// What one session found.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    pub(crate) session: usize,
+    pub(crate) bytes: u64,
+    pub(crate) units: u64,
+    /// HLS segments that were missing, or gone before they were loaded.
+    pub(crate) lost_segments: u64,
+    begun: Instant,
+    requested: Option<Instant>,
+    pub(crate) first_media: Option<Instant>,
+    first_key: Option<Instant>,
+    pub(crate) ended: Option<Instant>,
+    pub(crate) player: Player,
+    /// Of a probing session.
+    pub(crate) numbers: Option<Numbers>,
+    pub(crate) reason: Option<String>,
+}
+
+impl Figures {
+    pub(crate) fn new(session: usize, is_probe: bool, buffer: Duration) -> Self {
+        Self {
+            session,
+            bytes: 0,
+            units: 0,
+            lost_segments: 0,
+            begun: Instant::now(),
+            requested: None,
+            first_media: None,
+            first_key: None,
+            ended: None,
+            player: Player::new(buffer),
+            numbers: is_probe.then(Numbers::new),
+            reason: None,
+        }
+    }
+
+    /// The stream is being asked for.
+    pub(crate) fn request(&mut self, now: Instant) {
+        self.requested = Some(now);
+    }
+
+    /// One more piece of media. `is_start` marks the ones a player can begin with.
+    pub(crate) fn media(&mut self, now: Instant, is_start: bool) {
+        self.units += 1;
+        self.first_media.get_or_insert(now);
+        if is_start {
+            self.first_key.get_or_insert(now);
+        }
+    }
+
+    /// Media has come that a player can show (or, where there is no picture, hear).
+    pub(crate) fn has_started(&self) -> bool {
+        self.first_media.is_some()
+    }
+
+    fn startup(&self) -> Option<Instant> {
+        self.first_key.or(self.first_media)
+    }
+
+    pub(crate) fn startup_ms(&self) -> Option<f64> {
+        Some(millis(self.startup()?.duration_since(self.begun)))
+    }
+
+    pub(crate) fn join_ms(&self) -> Option<f64> {
+        Some(millis(
+            self.startup()?.saturating_duration_since(self.requested?),
+        ))
+    }
+
+    /// Seconds from the first media to the end.
+    pub(crate) fn played(&self) -> f64 {
+        match (self.first_media, self.ended) {
+            (Some(first), Some(end)) => end.saturating_duration_since(first).as_secs_f64(),
+            _ => 0.0,
+        }
+    }
+
+    /// Frames known to be missing, and segments.
+    pub(crate) fn gaps(&self) -> u64 {
+        self.numbers.as_ref().map_or(0, |n| n.gaps) + self.lost_segments
+    }
+
+    pub(crate) fn report(&self) -> SessionReport {
+        SessionReport {
+            session: self.session,
+            bytes: self.bytes,
+            units: self.units,
+            startup_ms: self.startup_ms(),
+            join_ms: self.join_ms(),
+            seconds: self.played(),
+            stalls: self.player.stalls,
+            stalled_ms: millis(self.player.stalled),
+            gaps: self.gaps(),
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+/// A player that begins to show when it has media for its buffer, and stands still when it runs dry.
+///
+/// Media it is given may be far ahead (a replay on joining); it is shown at the pace of its time stamps.
+#[derive(Debug)]
+pub(crate) struct Player {
+    buffer: Duration,
+    first: Option<Duration>,
+    newest: Duration,
+    /// The moment at which the media time `first` is, or would have been, shown.
+    zero: Option<Instant>,
+    pub(crate) stalls: u64,
+    pub(crate) stalled: Duration,
+}
+
+impl Player {
+    const fn new(buffer: Duration) -> Self {
+        Self {
+            buffer,
+            first: None,
+            newest: Duration::ZERO,
+            zero: None,
+            stalls: 0,
+            stalled: Duration::ZERO,
+        }
+    }
+
+    /// Media up to this time has come.
+    pub(crate) fn media(&mut self, now: Instant, time: Duration) {
+        let first = *self.first.get_or_insert(time);
+        // A jump in the stream's time is the stream's affair: the player goes on where it is.
+        let ahead = time.abs_diff(self.newest);
+        if self.zero.is_some() && ahead > Duration::from_secs(10) {
+            self.first = Some(time);
+            self.newest = time;
+            self.zero = Some(now + self.buffer);
+            return;
+        }
+        self.newest = self.newest.max(time);
+        let held = self.newest.saturating_sub(first);
+        let Some(zero) = self.zero else {
+            if held >= self.buffer {
+                self.zero = Some(now);
+            }
+            return;
+        };
+        let shown = now.saturating_duration_since(zero);
+        if shown > held {
+            // It ran dry `shown - held` ago, and gathers its buffer anew.
+            let late = shown - held;
+            self.stalls += 1;
+            self.stalled += late + self.buffer;
+            self.zero = Some(zero + late + self.buffer);
+        }
+    }
+}
+
+pub(crate) fn millis(d: Duration) -> f64 {
+    d.as_secs_f64() * 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn steady_media_does_not_stall() {
+        let start = Instant::now();
+        let mut player = Player::new(500 * MS);
+        // A replay of two seconds at once, then real time with 200 ms of jitter.
+        for ms in (0..2_000).step_by(40) {
+            player.media(start, ms * MS);
+        }
+        for ms in (2_000..20_000).step_by(40) {
+            let jitter = if ms % 400 == 0 { 200 } else { 0 };
+            player.media(start + (ms - 2_000 + jitter) * MS, ms * MS);
+        }
+        assert_eq!(player.stalls, 0);
+    }
+
+    #[test]
+    fn a_pause_is_one_stall() {
+        let start = Instant::now();
+        let mut player = Player::new(500 * MS);
+        for ms in (0..10_000).step_by(40) {
+            let pause = if ms >= 5_000 { 1_500 } else { 0 };
+            player.media(start + (ms + pause) * MS, ms * MS);
+        }
+        assert_eq!(player.stalls, 1);
+        // Showing began at 520 ms: 1.5 s of pause less the 0.52 s of reserve, plus what is gathered again.
+        let stalled = player.stalled.as_millis();
+        assert!((1_400..1_600).contains(&stalled), "{stalled}");
+    }
+
+    #[test]
+    fn a_jump_in_time_is_no_stall() {
+        let start = Instant::now();
+        let mut player = Player::new(500 * MS);
+        for ms in (0..10_000_u32).step_by(40) {
+            let jump = if ms >= 5_000 { 3_600_000 } else { 0 };
+            player.media(start + ms * MS, (ms + jump) * MS);
+        }
+        assert_eq!(player.stalls, 0);
+    }
+}
