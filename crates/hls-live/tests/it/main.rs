@@ -16,4 +16,5 @@ mod media_answers;
 mod media_playlist;
 mod multivariant;
 mod over_time;
+mod segmented;
 mod viewer_query;

@@ -7,7 +7,7 @@ use m3u8::MediaPlaylist;
 use super::live::{Live, Stage};
 
 /// Rules 71, 72 and 74 between two versions.
-fn check_edit(old: &MediaPlaylist, new: &MediaPlaylist) {
+pub(crate) fn check_edit(old: &MediaPlaylist, new: &MediaPlaylist) {
     assert!(new.media_sequence >= old.media_sequence);
     assert_eq!(new.target_duration, old.target_duration);
     assert_eq!(new.part_target, old.part_target);
