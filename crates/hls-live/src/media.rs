@@ -20,15 +20,16 @@ pub(crate) struct Options<'a> {
 
 /// The playlist of `track`, which has at least one complete segment.
 pub(crate) fn render(snapshot: &Snapshot, track: &TrackWindow, options: &Options<'_>) -> String {
-    // About what a segment with its parts takes; a guess too small costs one growth.
-    let mut text = String::with_capacity(2_048 + track.closed.len() * 96);
+    let skipped = skipped(snapshot, track, options);
+    // About what a segment takes, and what the parts and the rest take; a guess too small costs one growth.
+    let mut text = String::with_capacity(4_096 + (track.closed.len() - skipped) * 96);
     let mut page = Page {
         snapshot,
         track,
         options,
         w: Writer::new(&mut text),
     };
-    page.render();
+    page.render(skipped);
     text
 }
 
@@ -40,8 +41,7 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn render(&mut self) {
-        let skipped = self.skipped();
+    fn render(&mut self, skipped: usize) {
         self.header(skipped);
         let part_from = self.first_with_parts();
         let mut before = None;
@@ -195,30 +195,29 @@ impl Page<'_> {
         }
         from
     }
+}
 
-    /// How many segments a delta update leaves out: all that the Skip Boundary, counted back from the end of the last
-    /// complete segment, does not reach (§6.2.5.1). 0 for a full list.
-    fn skipped(&self) -> usize {
-        let boundary = self
-            .options
-            .config
-            .skip_until_s(self.snapshot.target_duration_s)
-            .filter(|_| self.options.skip && !self.options.plain && !self.snapshot.ended);
-        let Some(boundary) = boundary else {
-            return 0;
-        };
-        let boundary = MediaTime::from_secs(i64::from(boundary));
-        let mut kept = MediaTime::ZERO;
-        let mut from = self.track.closed.len();
-        for segment in self.track.closed.iter().rev() {
-            if kept > boundary {
-                break;
-            }
-            kept += segment.duration;
-            from -= 1;
+/// How many segments a delta update leaves out: all that the Skip Boundary, counted back from the end of the last
+/// complete segment, does not reach (§6.2.5.1). 0 for a full list.
+fn skipped(snapshot: &Snapshot, track: &TrackWindow, options: &Options<'_>) -> usize {
+    let boundary = options
+        .config
+        .skip_until_s(snapshot.target_duration_s)
+        .filter(|_| options.skip && !options.plain && !snapshot.ended);
+    let Some(boundary) = boundary else {
+        return 0;
+    };
+    let boundary = MediaTime::from_secs(i64::from(boundary));
+    let mut kept = MediaTime::ZERO;
+    let mut from = track.closed.len();
+    for segment in track.closed.iter().rev() {
+        if kept > boundary {
+            break;
         }
-        from
+        kept += segment.duration;
+        from -= 1;
     }
+    from
 }
 
 /// A report is due for every other rendition that is served.
