@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Engine, StreamEvent, StreamHandle, StreamState};
+use bus::{Engine, EventReceiver, StreamEvent, StreamHandle, StreamState};
 use core_frame::StreamKey;
 use parking_lot::RwLock;
 use segmenter::Window;
@@ -12,7 +12,7 @@ use storage::StorageBackend;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::Error;
 use crate::config::Config;
@@ -22,8 +22,6 @@ pub(crate) struct Packager {
     pub(crate) window: Arc<Window>,
     pub(crate) origin: hls_live::Origin,
     pub(crate) storage: Arc<dyn StorageBackend>,
-    /// The stream it belongs to is over.
-    ended: CancellationToken,
 }
 
 /// The packagers of all streams.
@@ -62,8 +60,14 @@ impl Packagers {
     }
 
     /// Gives each stream its packager as it is published, until `stop`.
-    pub(crate) async fn run(self: Arc<Self>, engine: Arc<Engine>, stop: CancellationToken) {
-        let mut events = engine.events().subscribe();
+    ///
+    /// `events` are those of the engine, listened to since before anybody could publish.
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        engine: Arc<Engine>,
+        mut events: EventReceiver,
+        stop: CancellationToken,
+    ) {
         let tasks = TaskTracker::new();
         loop {
             let event = tokio::select! {
@@ -105,11 +109,10 @@ impl Packagers {
             window: Window::new(),
             origin: hls_live::Origin::new(self.origin_config()),
             storage: Arc::clone(&self.storage),
-            ended: CancellationToken::new(),
         });
         {
             let mut now = self.now.write();
-            if now.get(&key).is_some_and(|p| !p.ended.is_cancelled()) {
+            if now.get(&key).is_some_and(|p| !p.window.snapshot().ended) {
                 return;
             }
             now.insert(key.clone(), Arc::clone(&packager));
@@ -117,44 +120,37 @@ impl Packagers {
         let (this, handle, stop) = (Arc::clone(self), handle.clone(), stop.clone());
         tasks.spawn(async move {
             debug!(%key, "packaging");
-            let config = this.segmenter_config(&key);
+            let config = this.segmenter_config();
             let window = Arc::clone(&packager.window);
             let storage = Some(Arc::clone(&this.storage));
-            if let Err(e) = temp_run(&handle, config, window, storage).await {
+            // It goes on after the end of the stream, while viewers still fetch what was listed last.
+            let outcome = tokio::select! {
+                outcome = segmenter::run(handle, config, storage, window) => outcome,
+                () = stop.cancelled() => return,
+            };
+            if let Err(e) = outcome {
                 warn!(%key, error = %e, "packaging failed; there is no HLS of this stream");
-            }
-            packager.ended.cancel();
-            // Viewers still fetch what was listed last.
-            tokio::select! {
-                () = tokio::time::sleep(this.after_end()) => {}
-                () = stop.cancelled() => {}
             }
             let mut now = this.now.write();
             if now.get(&key).is_some_and(|p| Arc::ptr_eq(p, &packager)) {
                 now.remove(&key);
             }
             drop(now);
-            info!(%key, "packaging ended");
+            debug!(%key, "packaging ended");
         });
     }
 
-    fn segmenter_config(&self, key: &StreamKey) -> segmenter::Config {
+    fn segmenter_config(&self) -> segmenter::Config {
         let mut config = segmenter::Config::default();
         config.part_target = Duration::from_millis(self.config.hls.part_ms);
         config.segment_target = Duration::from_millis(self.config.hls.segment_ms);
         config.window = Duration::from_secs(self.config.dvr.window_s);
         config.memory_bytes = self.config.dvr.memory_mb.saturating_mul(1 << 20);
-        config.storage_prefix = format!("window/{key}");
         config
     }
 
     fn origin_config(&self) -> hls_live::Config {
         hls_live::Config::default().window(Duration::from_secs(self.config.dvr.window_s))
-    }
-
-    /// The longest playlist was listed last, so that long everything in it can be asked for.
-    fn after_end(&self) -> Duration {
-        Duration::from_secs(self.config.dvr.window_s).min(Duration::from_secs(60))
     }
 }
 
@@ -165,14 +161,4 @@ fn encode(path: &std::path::Path) -> String {
         .replace('?', "%3F")
         .replace('#', "%23")
         .replace(' ', "%20")
-}
-
-/// Stands in until the segmenter can be run.
-async fn temp_run(
-    _: &StreamHandle,
-    _: segmenter::Config,
-    _: Arc<Window>,
-    _: Option<Arc<dyn StorageBackend>>,
-) -> Result<(), core_frame::StreamError> {
-    std::future::pending().await
 }

@@ -21,7 +21,7 @@ use crate::config::{App, Config, FanOut};
 use crate::counters::{Counters, Tally};
 use crate::packager::Packagers;
 use crate::sessions::Sessions;
-use crate::web::{self, Shared, Viewers};
+use crate::web::{self, Pages, Shared, Viewers};
 use crate::{Error, demo, listen};
 
 /// How often what is kept about viewers who left is thrown away.
@@ -107,13 +107,18 @@ impl Server {
             sessions: Sessions::new(&config.limits),
             counters: Arc::new(Counters::default()),
             tally,
+            pages: Pages::new(addresses.rtmp.map(|a| a.port())),
             ready: AtomicBool::new(false),
             tasks: tasks.clone(),
             config: Arc::clone(&config),
         });
 
         let (fault_in, fault) = watch::channel(None);
-        tasks.spawn(packagers.run(Arc::clone(&engine), stop.clone()));
+        tasks.spawn(packagers.run(
+            Arc::clone(&engine),
+            engine.events().subscribe(),
+            stop.clone(),
+        ));
         tasks.spawn(sweep(Arc::clone(&shared), stop.clone()));
         {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());

@@ -27,6 +27,7 @@ use http::{Method, StatusCode};
 use tokio_util::task::TaskTracker;
 
 pub(crate) use conn::{PeerInfo, accept};
+pub(crate) use pages::Pages;
 pub(crate) use tls::load as load_tls;
 pub(crate) use viewers::Viewers;
 
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) tally: Arc<Tally>,
+    pub(crate) pages: Pages,
     pub(crate) ready: AtomicBool,
     /// Sessions that outlive the request they began with.
     pub(crate) tasks: TaskTracker,
@@ -119,7 +121,7 @@ pub(crate) async fn handle(shared: Arc<Shared>, peer: PeerInfo, request: Request
 
 async fn get(call: Call, route: Route) -> Response {
     match route {
-        Route::Console => pages::console(),
+        Route::Console => call.shared.pages.console(),
         Route::Asset(name) => pages::asset(&name),
         Route::Healthz => health::alive(),
         Route::Readyz => health::ready(&call.shared),
@@ -128,7 +130,7 @@ async fn get(call: Call, route: Route) -> Response {
         Route::Flv(key) => live::flv(call, key).await,
         Route::Mp4(key) => live::mp4(call, key).await,
         Route::PlayerRedirect(_) => pages::redirect_to_player(&call),
-        Route::Player(_) => pages::player(),
+        Route::Player(_) => call.shared.pages.player(),
         Route::Hls(readings) => hls::handle(call, readings).await,
         Route::NotBuiltIn(what) => reply::error(
             StatusCode::NOT_IMPLEMENTED,

@@ -1,5 +1,6 @@
 //! The pages: console and player, with their scripts, built in.
 
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use super::Call;
@@ -9,47 +10,54 @@ const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Nothing from elsewhere runs or loads; the player may be framed by other sites, the console may not.
-const PLAYER_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; media-src 'self' blob:; \
+const PLAYER_POLICY: &str = "default-src 'self'; media-src 'self' blob:; \
     connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; form-action 'none'";
-const CONSOLE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+const CONSOLE_POLICY: &str = "default-src 'self'; img-src 'self' data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(crate) fn console() -> Response {
-    page(
-        HTML,
-        include_str!("../../assets/console.html"),
-        CONSOLE_POLICY,
-    )
+/// The two pages, with what they need to know about this server written into them once.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    console: Bytes,
+    player: Bytes,
 }
 
-pub(crate) fn player() -> Response {
-    page(
-        HTML,
-        include_str!("../../assets/player.html"),
-        PLAYER_POLICY,
-    )
-}
-
-pub(crate) fn asset(name: &str) -> Response {
-    match name {
-        "player.js" => page(
-            SCRIPT,
-            include_str!("../../assets/player.js"),
-            PLAYER_POLICY,
-        ),
-        "console.js" => page(
-            SCRIPT,
-            include_str!("../../assets/console.js"),
-            CONSOLE_POLICY,
-        ),
-        "favicon.ico" => page(
-            "image/svg+xml",
-            include_str!("../../assets/icon.svg"),
-            CONSOLE_POLICY,
-        ),
-        "robots.txt" => page(reply::TEXT, "User-agent: *\nDisallow: /\n", CONSOLE_POLICY),
-        _ => reply::not_found(),
+impl Pages {
+    /// For a server that takes RTMP on this port.
+    pub(crate) fn new(rtmp: Option<u16>) -> Self {
+        let about = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "rtmp": rtmp });
+        let about = about.to_string().replace('"', "&quot;");
+        let fill = |page: &str| Bytes::from(page.replace("{{about}}", &about));
+        Self {
+            console: fill(include_str!("../../assets/console.html")),
+            player: fill(include_str!("../../assets/player.html")),
+        }
     }
+
+    pub(crate) fn console(&self) -> Response {
+        page(HTML, self.console.clone(), CONSOLE_POLICY)
+    }
+
+    pub(crate) fn player(&self) -> Response {
+        page(HTML, self.player.clone(), PLAYER_POLICY)
+    }
+}
+
+/// The files the pages load.
+pub(crate) fn asset(name: &str) -> Response {
+    let (content_type, text) = match name {
+        "player.js" => (SCRIPT, include_str!("../../assets/player.js")),
+        "console.js" => (SCRIPT, include_str!("../../assets/console.js")),
+        "common.js" => (SCRIPT, include_str!("../../assets/common.js")),
+        "style.css" => (
+            "text/css; charset=utf-8",
+            include_str!("../../assets/style.css"),
+        ),
+        "icon.svg" | "favicon.ico" => ("image/svg+xml", include_str!("../../assets/icon.svg")),
+        "robots.txt" => (reply::TEXT, "User-agent: *\nDisallow: /\n"),
+        _ => return reply::not_found(),
+    };
+    page(content_type, text, CONSOLE_POLICY)
 }
 
 /// `/live/cam` to `/live/cam/`. The target is relative, so that no host or scheme can be smuggled into it.
@@ -73,7 +81,7 @@ pub(crate) fn redirect_to_player(call: &Call) -> Response {
     }
 }
 
-fn page(content_type: &'static str, text: &'static str, policy: &'static str) -> Response {
+fn page(content_type: &'static str, text: impl Into<Bytes>, policy: &'static str) -> Response {
     let mut response = reply::full(StatusCode::OK, content_type, text);
     reply::set(&mut response, header::CACHE_CONTROL, "no-cache");
     reply::set(&mut response, header::CONTENT_SECURITY_POLICY, policy);

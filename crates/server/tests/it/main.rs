@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod config;
+mod hls;
 mod live;
 mod support;
 mod web;
