@@ -17,6 +17,7 @@ mod token;
 mod view;
 
 pub use app::{AppSpec, SyncPolicy};
+pub use bytes;
 pub use core_frame;
 pub use core_frame::{Result, StreamError};
 pub use engine::{Engine, EngineBuilder, FilterFactory};

@@ -21,12 +21,13 @@ mod real {
             let _ = self.0.set(value);
         }
 
+        #[inline]
         pub(crate) fn get(&self) -> Option<&T> {
             self.0.get()
         }
 
-        pub(crate) fn take(&mut self) -> Option<T> {
-            self.0.take()
+        pub(crate) fn clear(&mut self) {
+            self.0.take();
         }
     }
 }
@@ -84,9 +85,9 @@ mod real {
             }
         }
 
-        pub(crate) fn take(&mut self) -> Option<T> {
+        pub(crate) fn clear(&mut self) {
             self.full = AtomicBool::new(false);
-            self.value.take()
+            self.value.take();
         }
     }
 }

@@ -1,4 +1,7 @@
-//! The signal that ends a reader or a publisher from outside.
+//! What the log needs of tokio: the signal that ends a reader from outside, and the runtime of paces.
+
+#[cfg(not(loom))]
+pub(crate) type Runtime = tokio::runtime::Handle;
 
 #[cfg(not(loom))]
 pub(crate) type Token = tokio_util::sync::CancellationToken;

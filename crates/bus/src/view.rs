@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use core_frame::{
-    MediaFrame, Preamble, Render, RenderOut, RenderStep, Result, StreamError, TrackTable, ViewItem,
+    MediaFrame, Preamble, Render, RenderOut, RenderStep, Result, TrackTable, ViewItem,
 };
 use tokio::sync::Notify;
 
 use crate::log::{Batch, Hook, Join, Log, TryBatch};
-use crate::stream::{FrameLog, Stream, next_reader_id};
+use crate::stream::{FrameLog, Stream, next_reader_id, runtime};
 use crate::{
     Cursor, KeepAll, Pace, ReaderInfo, Start, SubscribeOptions, Subscriber, TrackMask, ViewReader,
 };
@@ -234,8 +234,7 @@ impl Stream {
         let view = match views.get(&spec.name) {
             Some(view) => Arc::clone(view),
             None => {
-                let runtime = tokio::runtime::Handle::try_current()
-                    .map_err(|_| StreamError::other("a view needs a tokio runtime to run in"))?;
+                let runtime = runtime("a view")?;
                 let bounds = self.log.lock().bounds.clone();
                 let view = Arc::new(View {
                     key: spec.name.clone(),
@@ -276,6 +275,7 @@ fn source_cursor(log: &Arc<FrameLog>, tracks: TrackMask) -> Subscriber {
         lossless: false,
         info: None,
         hook: None,
+        pace: None,
     };
     log.join(next_reader_id(), Instant::now(), join)
 }

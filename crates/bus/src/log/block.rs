@@ -1,6 +1,6 @@
 //! A block: up to 64 write-once slots under one header.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::sync::Slot;
 
@@ -19,7 +19,10 @@ pub(crate) struct Block<T, H> {
     pub(crate) header: Arc<H>,
     /// Counts the log's headers, so that a cursor sees a change without comparing them.
     pub(crate) header_no: u64,
-    slots: [Slot<T>; SLOTS],
+    /// Slots that were written while nobody else held the block: plain memory.
+    own: [Option<T>; SLOTS],
+    /// Slots that were written while a reader held it; made when first needed, and kept over recycling.
+    shared: OnceLock<Box<[Slot<T>; SLOTS]>>,
 }
 
 impl<T, H> Block<T, H> {
@@ -29,24 +32,46 @@ impl<T, H> Block<T, H> {
             cum,
             header,
             header_no,
-            slots: std::array::from_fn(|_| Slot::new()),
+            own: [const { None }; SLOTS],
+            shared: OnceLock::new(),
         }
     }
 
-    pub(crate) fn set(&self, at: usize, item: T) {
-        if let Some(slot) = self.slots.get(at) {
+    /// Writes a slot.
+    #[inline]
+    pub(crate) fn set(this: &mut Arc<Self>, at: usize, item: T) {
+        if let Some(block) = Arc::get_mut(this) {
+            if let Some(slot) = block.own.get_mut(at) {
+                *slot = Some(item);
+            }
+        } else {
+            this.set_shared(at, item);
+        }
+    }
+
+    #[inline(never)]
+    fn set_shared(&self, at: usize, item: T) {
+        let slots = self
+            .shared
+            .get_or_init(|| Box::new(std::array::from_fn(|_| Slot::new())));
+        if let Some(slot) = slots.get(at) {
             slot.set(item);
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
-        self.slots.get(at).and_then(Slot::get)
+        match self.own.get(at) {
+            Some(Some(item)) => Some(item),
+            _ => self.shared.get()?.get(at)?.get(),
+        }
     }
 
     /// Drops the items; the block is then as new but for its numbers.
     pub(crate) fn clear(&mut self) {
-        for slot in &mut self.slots {
-            drop(slot.take());
+        self.own.fill_with(|| None);
+        for slot in self.shared.get_mut().into_iter().flat_map(|s| s.iter_mut()) {
+            slot.clear();
         }
     }
 }

@@ -237,12 +237,7 @@ impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
 
 impl<T: Item, H: Send + Sync + 'static> Drop for Cursor<T, H> {
     fn drop(&mut self) {
-        let waker = {
-            let mut state = self.log.lock();
-            let waker = state.disarm(self.reader.at);
-            state.readers.remove(self.reader.at);
-            waker
-        };
+        let waker = self.log.lock().leave(self.reader.at);
         drop(waker);
         if let Some(hook) = self.reader.hook.take() {
             hook.left(

@@ -3,6 +3,8 @@
 mod batch;
 mod block;
 mod cursor;
+#[cfg(not(loom))]
+mod pace;
 mod read;
 mod readers;
 mod state;
@@ -20,7 +22,8 @@ pub(crate) use readers::Hook;
 pub(crate) use state::State;
 
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
-use wait::wake_all;
+use block::Block;
+use wait::{Armed, wake_all};
 
 /// What a log can hold: frames, or the items of a view.
 pub trait Item: ItemMarks + Clone + Send + Sync + Sized + 'static {
@@ -72,6 +75,9 @@ pub(crate) fn millis(ms: u64) -> MediaTime {
     MediaTime::from_millis(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 
+/// Blocks that left a log.
+type Retired<T, H> = Vec<Arc<Block<T, H>>>;
+
 /// The log: one lock, and one number beside it that tells a waiting reader that nothing happened.
 #[derive(Debug)]
 pub(crate) struct Log<T: Item, H> {
@@ -93,25 +99,35 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
         self.state.lock()
     }
 
-    /// Appends under one lock; then, with the lock released, wakes those who wait and frees what fell out of the log.
+    /// Takes the lock for appending.
+    #[inline]
+    pub(crate) fn writer(&self) -> Writer<'_, T, H> {
+        let state = self.state.lock();
+        Writer {
+            before: state.next,
+            log: self,
+            state,
+        }
+    }
+
+    /// [`Log::writer`] and [`Writer::finish`] in one.
     pub(crate) fn write<R>(&self, f: impl FnOnce(&mut State<T, H>) -> R) -> R {
-        let mut state = self.state.lock();
-        let before = state.next;
-        let result = f(&mut state);
-        let woken = if state.next != before || state.ended {
-            let woken = state.waits.take();
-            if woken.is_some() {
-                self.bump();
-            }
-            woken
-        } else {
-            None
-        };
-        let retired = state.take_retired();
-        drop(state);
+        let mut writer = self.writer();
+        let result = f(&mut writer.state);
+        writer.finish();
+        result
+    }
+
+    /// What is left to do after a write, with the lock released: readers are woken, and what fell out of the log is freed.
+    #[cold]
+    #[inline(never)]
+    fn settle(&self, woken: Option<Vec<Armed>>, retired: Option<Retired<T, H>>, ended: bool) {
         if let Some(mut list) = woken {
             wake_all(&mut list);
             self.state.lock().waits.give_back(list);
+        }
+        if ended {
+            self.wake_paced();
         }
         if let Some(mut blocks) = retired {
             for block in &mut blocks {
@@ -121,12 +137,23 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
             }
             self.state.lock().recycle(blocks);
         }
-        result
     }
 
     /// Marks the end; readers get what was written before it, then the end.
     pub(crate) fn close(&self) {
         self.write(|state| state.ended = true);
+    }
+
+    /// The end does not wait for anybody's pace.
+    #[cold]
+    fn wake_paced(&self) {
+        let mut lists = Vec::new();
+        {
+            let mut state = self.state.lock();
+            lists.extend(state.paced.iter_mut().filter_map(|p| p.set.take()));
+            self.bump();
+        }
+        lists.iter_mut().for_each(wake_all);
     }
 
     pub(crate) fn version(&self) -> u64 {
@@ -155,5 +182,34 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
             waker.wake();
         }
         true
+    }
+}
+
+/// The lock of a log, taken for appending.
+pub(crate) struct Writer<'a, T: Item, H> {
+    log: &'a Log<T, H>,
+    pub(crate) state: MutexGuard<'a, State<T, H>>,
+    before: u64,
+}
+
+impl<T: Item, H: Send + Sync + 'static> Writer<'_, T, H> {
+    /// Releases the lock, and then wakes those who wait.
+    #[inline]
+    pub(crate) fn finish(mut self) {
+        let ended = self.state.ended;
+        let woken = if self.state.next != self.before || ended {
+            self.state.waits.take()
+        } else {
+            None
+        };
+        if woken.is_some() {
+            self.log.bump();
+        }
+        let retired = self.state.take_retired();
+        let log = self.log;
+        drop(self.state);
+        if woken.is_some() || retired.is_some() || ended {
+            log.settle(woken, retired, ended);
+        }
     }
 }

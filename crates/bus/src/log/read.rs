@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use core_frame::{FrameFlags, Lag, MediaKind, MediaTime, ShedDecision, ShedPolicy};
 
@@ -10,6 +10,7 @@ use super::block::Block;
 use super::cursor::{ArmedAt, Cursor, EndReason, Reader};
 use super::readers::{Hook, ReaderSlot};
 use super::{Batch, Item, Log, State, TryBatch};
+use crate::token::Runtime;
 use crate::{ReaderInfo, Start, TrackMask};
 
 /// What a subscription asks of a log.
@@ -20,6 +21,8 @@ pub(crate) struct Join {
     pub(crate) lossless: bool,
     pub(crate) info: Option<Arc<ReaderInfo>>,
     pub(crate) hook: Option<Arc<dyn Hook>>,
+    /// Woken in rounds this far apart, by a task on this runtime.
+    pub(crate) pace: Option<(Duration, Runtime)>,
 }
 
 /// The newest end of the log as it was when a batch was taken.
@@ -60,23 +63,22 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
         };
         let (cum, dts) = state.measure(pos);
         let replay_until = state.next;
+        let (set, start) = match &join.pace {
+            Some((span, _)) => state.enter_pace(*span),
+            None => (0, false),
+        };
         let at = state.readers.insert(ReaderSlot {
-            id,
-            pos,
             cum,
             dts,
-            skipped: 0,
-            delivered: 0,
             pins: join.lossless,
-            end: None,
             info: join.info.clone(),
-            since: now,
-            token: None,
-            seen: None,
-            round: 0,
-            index: 0,
+            set,
+            ..ReaderSlot::new(id, pos, now)
         });
         drop(state);
+        if start && let Some((span, runtime)) = &join.pace {
+            super::pace::spawn(runtime, self, set, id, *span);
+        }
         let reader = Reader {
             at,
             id,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use core_frame::MediaTime;
 
 use super::cursor::EndReason;
+use super::wait::Place;
 use crate::ReaderInfo;
 use crate::token::Token;
 
@@ -38,9 +39,32 @@ pub(crate) struct ReaderSlot {
     pub(crate) token: Option<Token>,
     /// Where it was when somebody last looked for stalled readers, and when it got there.
     pub(crate) seen: Option<(u64, Instant)>,
-    /// The round and the place in the wake set; armed only if the round is the set's own.
-    pub(crate) round: u64,
-    pub(crate) index: u32,
+    /// The wake set it belongs to: 0 is woken by each publish, the others by their pace.
+    pub(crate) set: u32,
+    /// Its place in that set.
+    pub(crate) place: Place,
+}
+
+impl ReaderSlot {
+    /// A reader at `pos` that is not registered and waits for each publish.
+    pub(crate) fn new(id: u64, pos: u64, now: Instant) -> Self {
+        Self {
+            id,
+            pos,
+            cum: 0,
+            dts: None,
+            skipped: 0,
+            delivered: 0,
+            pins: false,
+            end: None,
+            info: None,
+            since: now,
+            token: None,
+            seen: None,
+            set: 0,
+            place: Place::default(),
+        }
+    }
 }
 
 /// Readers by slab index.

@@ -7,8 +7,9 @@ use std::task::Waker;
 use core_frame::{Lag, MediaTime, TrackId};
 
 use super::block::{Block, Entry, SLOTS};
+use super::pace::PacedSet;
 use super::readers::Readers;
-use super::wait::{Armed, WakeSet};
+use super::wait::WakeSet;
 use super::{Bounds, Item};
 
 /// Emptied blocks kept for the next ones.
@@ -43,7 +44,10 @@ pub(crate) struct State<T: Item, H> {
     /// The track whose key frames are the sync points; a reader that does not want it may start anywhere.
     pub(crate) primary: Option<TrackId>,
     pub(crate) readers: Readers,
+    /// Readers woken by each publish.
     pub(crate) waits: WakeSet,
+    /// Readers woken by a pace of theirs.
+    pub(crate) paced: Vec<PacedSet>,
     pub(crate) intake: T::Intake,
     clean: Vec<Arc<Block<T, H>>>,
     dirty: Vec<Arc<Block<T, H>>>,
@@ -73,6 +77,7 @@ impl<T: Item, H> State<T, H> {
             primary: None,
             readers: Readers::default(),
             waits: WakeSet::new(),
+            paced: Vec::new(),
             intake: T::Intake::default(),
             clean: Vec::with_capacity(CLEAN),
             dirty: Vec::with_capacity(DIRTY),
@@ -81,6 +86,7 @@ impl<T: Item, H> State<T, H> {
     }
 
     /// Appends an item; `sync` says that a reader may start here.
+    #[inline]
     pub(crate) fn push(&mut self, item: T, sync: bool) {
         let bytes = item.bytes() as u64;
         let dts = item.dts();
@@ -105,7 +111,7 @@ impl<T: Item, H> State<T, H> {
                 dts,
             });
         }
-        entry.block.set(at as usize, item);
+        Block::set(&mut entry.block, at as usize, item);
         entry.len = at + 1;
         entry.bytes += bytes;
         entry.last_dts = dts;
@@ -189,39 +195,36 @@ impl<T: Item, H> State<T, H> {
 
     /// Puts a reader's waker on the list of those to wake.
     pub(crate) fn arm(&mut self, reader: u32, waker: &Waker) {
+        let next = self.next;
         let Some(slot) = self.readers.get_mut(reader) else {
             return;
         };
-        if slot.round == self.waits.round {
-            if let Some(armed) = self.waits.armed.get_mut(slot.index as usize) {
-                armed.waker.clone_from(waker);
-            }
-            return;
-        }
-        slot.round = self.waits.round;
-        slot.index = self.waits.armed.len() as u32;
-        let waker = waker.clone();
-        self.waits.armed.push(Armed { waker, reader });
+        let set = set_of(&mut self.waits, &mut self.paced, slot.set);
+        slot.place = set.arm(slot.place, reader, next, waker);
     }
 
     /// Takes a reader's waker off the list.
     pub(crate) fn disarm(&mut self, reader: u32) -> Option<Waker> {
         let slot = self.readers.get_mut(reader)?;
-        if slot.round != self.waits.round {
-            return None;
+        let place = std::mem::take(&mut slot.place);
+        let set = set_of(&mut self.waits, &mut self.paced, slot.set);
+        let (waker, moved) = set.disarm(place)?;
+        if let Some(moved) = moved.and_then(|m| self.readers.get_mut(m)) {
+            moved.place = place;
         }
-        slot.round = 0;
-        let at = slot.index as usize;
-        if at >= self.waits.armed.len() {
-            return None;
-        }
-        let armed = self.waits.armed.swap_remove(at);
-        if let Some(moved) = self.waits.armed.get(at)
-            && let Some(slot) = self.readers.get_mut(moved.reader)
+        Some(waker)
+    }
+
+    /// Takes a reader out; its waker is to be dropped once the lock is released.
+    pub(crate) fn leave(&mut self, reader: u32) -> Option<Waker> {
+        let waker = self.disarm(reader);
+        if let Some(slot) = self.readers.remove(reader)
+            && slot.set > 0
+            && let Some(paced) = self.paced.get_mut(slot.set as usize - 1)
         {
-            slot.index = at as u32;
+            paced.members -= 1;
         }
-        Some(armed.waker)
+        waker
     }
 
     /// Blocks that left the log in this round of writing.
@@ -244,6 +247,7 @@ impl<T: Item, H> State<T, H> {
         }
     }
 
+    #[inline(never)]
     fn open_block(&mut self, dts: MediaTime) {
         let block = self.fresh_block();
         self.blocks.push_back(Entry {
@@ -280,6 +284,7 @@ impl<T: Item, H> State<T, H> {
         Arc::new(Block::new(self.next, self.cum, header, self.header_no))
     }
 
+    #[inline]
     fn over_bounds(&self) -> bool {
         let Some(front) = self.blocks.front() else {
             return false;
@@ -291,6 +296,7 @@ impl<T: Item, H> State<T, H> {
 
     /// Lets whole blocks go, oldest first, until the bounds hold; blocks that a lossless reader needs stay until the
     /// spool bound is reached.
+    #[inline(never)]
     fn evict(&mut self) {
         let pinned = self.readers.pinned();
         while self.blocks.len() > 1 && self.over_bounds() {
@@ -321,5 +327,13 @@ impl<T: Item, H> State<T, H> {
         self.blocks
             .front()
             .map_or(MediaTime::ZERO, |e| self.newest_dts - e.first_dts)
+    }
+}
+
+/// The wake set of this number.
+fn set_of<'a>(waits: &'a mut WakeSet, paced: &'a mut [PacedSet], set: u32) -> &'a mut WakeSet {
+    match (set as usize).checked_sub(1).and_then(|i| paced.get_mut(i)) {
+        Some(paced) => &mut paced.set,
+        None => waits,
     }
 }

@@ -28,8 +28,12 @@ impl Filter {
         }
     }
 
-    /// Feeds frames of the current publisher and writes what comes out, in one round.
-    pub(crate) fn publish(&mut self, log: &FrameLog, frames: impl IntoIterator<Item = MediaFrame>) {
+    /// Feeds frames of the current publisher and writes what comes out, in one round; true when there is news to tell.
+    pub(crate) fn publish(
+        &mut self,
+        log: &FrameLog,
+        frames: impl IntoIterator<Item = MediaFrame>,
+    ) -> bool {
         let now = Instant::now();
         self.last_frame = now;
         let (mut count, mut bytes) = (0, 0);
@@ -52,7 +56,8 @@ impl Filter {
             state.intake.bytes_in += bytes;
             state.intake.repairs = repairs;
             drain(&mut self.out, state);
-        });
+            state.intake.news.any()
+        })
     }
 
     /// Changes the tracks. What the filter still holds belongs to the tracks before, so it comes out first.

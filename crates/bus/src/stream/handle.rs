@@ -62,7 +62,21 @@ impl StreamHandle {
     /// # Errors
     /// `Ended` when the publisher this handle was opened for is there no more.
     pub fn publish_frame(&self, frame: MediaFrame) -> Result<usize> {
-        self.publish_frames(Some(frame))
+        let stream = &*self.stream;
+        if stream.filter.is_some() {
+            return self.publish_filtered(Some(frame));
+        }
+        let mut writer = stream.log.writer();
+        if writer.state.intake.ticket != self.ticket {
+            return Err(StreamError::Ended);
+        }
+        writer.state.accept_counted(frame);
+        let news = writer.state.intake.news.any();
+        writer.finish();
+        if news {
+            self.tell_news();
+        }
+        Ok(stream.readers.load(Ordering::Relaxed))
     }
 
     /// Publishes several frames in order, under one lock and with one round of waking.
@@ -71,26 +85,20 @@ impl StreamHandle {
     /// As [`StreamHandle::publish_frame`].
     pub fn publish_frames(&self, frames: impl IntoIterator<Item = MediaFrame>) -> Result<usize> {
         let stream = &*self.stream;
-        let news = if let Some(filter) = &stream.filter {
-            let mut filter = filter.lock();
-            self.check_ticket()?;
-            filter.publish(&stream.log, frames);
-            std::mem::take(&mut stream.log.lock().intake.news)
-        } else {
-            stream.log.write(|state| {
-                if state.intake.ticket != self.ticket {
-                    return Err(StreamError::Ended);
-                }
-                for frame in frames {
-                    state.intake.frames_in += 1;
-                    state.intake.bytes_in += frame.payload.len() as u64;
-                    state.accept(frame);
-                }
-                Ok(std::mem::take(&mut state.intake.news))
-            })?
-        };
-        if news.any() {
-            self.tell_news(news);
+        if stream.filter.is_some() {
+            return self.publish_filtered(frames);
+        }
+        let mut writer = stream.log.writer();
+        if writer.state.intake.ticket != self.ticket {
+            return Err(StreamError::Ended);
+        }
+        for frame in frames {
+            writer.state.accept_counted(frame);
+        }
+        let news = writer.state.intake.news.any();
+        writer.finish();
+        if news {
+            self.tell_news();
         }
         Ok(stream.readers.load(Ordering::Relaxed))
     }
@@ -135,6 +143,7 @@ impl StreamHandle {
             lossless: false,
             info: None,
             hook: Some(Arc::clone(&self.stream) as Arc<dyn Hook>),
+            pace: None,
         };
         self.stream.log.join(id, Instant::now(), join)
     }
@@ -274,6 +283,19 @@ impl StreamHandle {
         Ok(self.stream.log.join(id, Instant::now(), join))
     }
 
+    fn publish_filtered(&self, frames: impl IntoIterator<Item = MediaFrame>) -> Result<usize> {
+        let stream = &*self.stream;
+        if let Some(filter) = &stream.filter {
+            let mut filter = filter.lock();
+            self.check_ticket()?;
+            if filter.publish(&stream.log, frames) {
+                drop(filter);
+                self.tell_news();
+            }
+        }
+        Ok(stream.readers.load(Ordering::Relaxed))
+    }
+
     fn check_ticket(&self) -> Result<()> {
         if self.stream.log.lock().intake.ticket == self.ticket {
             Ok(())
@@ -287,11 +309,10 @@ impl StreamHandle {
         change: impl FnOnce(&super::Intake) -> Option<TrackTable>,
     ) -> Result<()> {
         let stream = &*self.stream;
-        let news = if let Some(filter) = &stream.filter {
+        if let Some(filter) = &stream.filter {
             let mut filter = filter.lock();
             self.check_ticket()?;
             filter.change(&stream.log, Instant::now(), change);
-            std::mem::take(&mut stream.log.lock().intake.news)
         } else {
             let mut state = stream.log.lock();
             if state.intake.ticket != self.ticket {
@@ -300,29 +321,26 @@ impl StreamHandle {
             if let Some(table) = change(&state.intake) {
                 state.intake.put_table(table);
             }
-            std::mem::take(&mut state.intake.news)
-        };
-        if news.any() {
-            self.tell_news(news);
         }
+        self.tell_news();
         Ok(())
     }
 
     #[cold]
-    fn tell_news(&self, news: super::intake::News) {
-        let key = self.key().clone();
+    fn tell_news(&self) {
+        let (news, tracks) = {
+            let mut state = self.stream.log.lock();
+            let news = std::mem::take(&mut state.intake.news);
+            (news, Arc::clone(&state.intake.table))
+        };
+        let hub = &self.stream.hub;
         if news.tracks {
-            let tracks = self.tracks();
-            self.stream
-                .hub
-                .tell(StreamEvent::TracksChanged { key, tracks });
+            let key = self.key().clone();
+            hub.tell(StreamEvent::TracksChanged { key, tracks });
         }
         if let Some((epoch, reason)) = news.epoch {
-            self.stream.hub.tell(StreamEvent::EpochOpened {
-                key: self.key().clone(),
-                epoch,
-                reason,
-            });
+            let key = self.key().clone();
+            hub.tell(StreamEvent::EpochOpened { key, epoch, reason });
         }
     }
 }

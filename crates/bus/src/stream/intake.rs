@@ -166,6 +166,7 @@ impl Intake {
     }
 
     /// The next frame's table is put in place: a new epoch begins at its decode time, if one was to begin.
+    #[cold]
     fn commit(&mut self, dts: MediaTime) {
         let first = !self.begun;
         if first || self.opening.is_some() {
@@ -279,7 +280,16 @@ impl Intake {
 }
 
 impl State<MediaFrame, TrackTable> {
+    /// Takes a frame that comes straight from the publisher.
+    #[inline]
+    pub(crate) fn accept_counted(&mut self, frame: MediaFrame) {
+        self.intake.frames_in += 1;
+        self.intake.bytes_in += frame.payload.len() as u64;
+        self.accept(frame);
+    }
+
     /// Takes a frame into the log. Configuration frames become a change of the track table.
+    #[inline]
     pub(crate) fn accept(&mut self, mut frame: MediaFrame) {
         if frame.is_config() {
             if let Some(table) = self.intake.with_config(frame) {

@@ -22,7 +22,7 @@ pub(crate) use intake::Intake;
 pub(crate) use lifecycle::Tell;
 pub use qos::{QosSnapshot, TrackQos};
 pub use readers::ReaderSnapshot;
-pub(crate) use readers::next_reader_id;
+pub(crate) use readers::{next_reader_id, runtime};
 
 use crate::AppSpec;
 use crate::hub::Hub;

@@ -9,7 +9,7 @@ use core_frame::{DropTail, Lag, Result, ShedPolicy, StreamError};
 
 use super::Stream;
 use crate::log::{EndReason, Hook, Item, Join, Log};
-use crate::{ReaderInfo, StreamEvent, SubscribeOptions};
+use crate::{Pace, ReaderInfo, StreamEvent, SubscribeOptions};
 
 /// One registered reader at one moment.
 #[derive(Clone, Debug)]
@@ -39,6 +39,12 @@ pub(crate) fn next_reader_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
+/// The current runtime, for tasks of `what`.
+pub(crate) fn runtime(what: &str) -> Result<tokio::runtime::Handle> {
+    tokio::runtime::Handle::try_current()
+        .map_err(|_| StreamError::other(format!("{what} needs a tokio runtime to run in")))
+}
+
 impl Stream {
     /// Counts a reader in, and makes what the log needs to know of it.
     pub(crate) fn admit(
@@ -47,6 +53,10 @@ impl Stream {
         options: SubscribeOptions,
         hook: Arc<dyn Hook>,
     ) -> Result<Join> {
+        let pace = match options.pace {
+            Pace::EachFrame => None,
+            Pace::Every(span) => Some((span, runtime("a pace")?)),
+        };
         let info = options.reader.map(Arc::new);
         if let Some(info) = &info {
             let limit = self.app.max_readers.unwrap_or(usize::MAX);
@@ -75,6 +85,7 @@ impl Stream {
             lossless: options.lossless,
             info,
             hook: Some(hook),
+            pace,
         })
     }
 

@@ -1,0 +1,320 @@
+//! What a delivered frame costs the whole process: 77 frames a second to 256 reader tasks, and as fast as it goes, beside
+//! bare `tokio::sync::broadcast` and the crate arcly-stream.
+//!
+//! `cargo bench -p millstream-bus --bench fanout`
+
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use core_frame::{CodecId, MediaFrame, StreamKey};
+use millstream_bus::{
+    AppSpec, Engine, IngestContext, Pace, PublishSession, SubscribeOptions, bytes, core_frame,
+};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::broadcast;
+use tokio::time::MissedTickBehavior;
+
+const READERS: usize = 256;
+const FPS: u32 = 77;
+
+fn main() {
+    let secs = std::env::var("BENCH_SECS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(4_u64);
+    if let Ok(name) = std::env::var("BENCH_ALONE") {
+        // For a profiler: one kind only.
+        for kind in Kind::ALL.into_iter().filter(|k| k.name().contains(&name)) {
+            let (delivered, cpu) = paced(kind, Duration::from_secs(secs));
+            let each = cpu.as_secs_f64() * 1e6 / delivered as f64;
+            println!("{:<34} {delivered:>12} {each:>14.3}", kind.name());
+        }
+        return;
+    }
+    println!(
+        "paced: {FPS} frames/s to {READERS} reader tasks, 2 workers, {secs} s each; CPU of the process"
+    );
+    println!(
+        "{:<34} {:>12} {:>14} {:>12}",
+        "", "delivered", "us a frame", "of tokio"
+    );
+    let mut base = 0.0;
+    for round in 0..3 {
+        println!("round {round}");
+        for kind in Kind::ALL {
+            let (delivered, cpu) = paced(kind, Duration::from_secs(secs));
+            let each = cpu.as_secs_f64() * 1e6 / delivered as f64;
+            if kind == Kind::Tokio {
+                base = each;
+            }
+            println!(
+                "{:<34} {delivered:>12} {each:>14.3} {:>11.2}x",
+                kind.name(),
+                each / base
+            );
+        }
+    }
+    println!();
+    println!(
+        "free running: bursts of 64 frames as fast as 256 readers let the publisher run, 2 workers, 2 s each"
+    );
+    println!("{:<34} {:>16}", "", "frames a CPU-s");
+    for kind in [Kind::Tokio, Kind::Arcly, Kind::Each] {
+        let (delivered, cpu) = free(kind, Duration::from_secs(2));
+        println!(
+            "{:<34} {:>14.1} M",
+            kind.name(),
+            delivered as f64 / cpu.as_secs_f64() / 1e6
+        );
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Tokio,
+    Arcly,
+    Each,
+    EachRecv,
+    Paced(u64),
+}
+
+impl Kind {
+    const ALL: [Self; 6] = [
+        Self::Tokio,
+        Self::Arcly,
+        Self::Each,
+        Self::EachRecv,
+        Self::Paced(20),
+        Self::Paced(33),
+    ];
+
+    fn name(self) -> String {
+        match self {
+            Self::Tokio => "tokio broadcast".into(),
+            Self::Arcly => "arcly-stream".into(),
+            Self::Each => "millstream, each frame, batches".into(),
+            Self::EachRecv => "millstream, each frame, recv()".into(),
+            Self::Paced(ms) => format!("millstream, paced {ms} ms"),
+        }
+    }
+}
+
+/// One source of frames with its readers.
+enum Source {
+    Tokio(broadcast::Sender<MediaFrame>),
+    Arcly(
+        arcly_stream::StreamHandle,
+        #[allow(dead_code)] Arc<arcly_stream::Engine>,
+    ),
+    Ours(PublishSession, #[allow(dead_code)] Arc<Engine>),
+}
+
+impl Source {
+    async fn new(kind: Kind, readers: usize, count: &Arc<AtomicU64>) -> Self {
+        match kind {
+            Kind::Tokio => {
+                let sender = broadcast::channel(1024).0;
+                for _ in 0..readers {
+                    let mut reader: broadcast::Receiver<MediaFrame> = sender.subscribe();
+                    let count = Arc::clone(count);
+                    tokio::spawn(async move {
+                        let mut local = Local::new(count);
+                        loop {
+                            match reader.recv().await {
+                                Ok(frame) => local.add(frame.payload.len()),
+                                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                                Err(broadcast::error::RecvError::Closed) => return,
+                            }
+                        }
+                    });
+                }
+                Self::Tokio(sender)
+            }
+            Kind::Arcly => {
+                use arcly_stream::bus::PublishRegistry;
+                let engine = arcly_stream::Engine::builder()
+                    .application(arcly_stream::AppSpec::new("live").gop_cache(256))
+                    .build();
+                let key = arcly_stream::StreamKey::new("live", "bench");
+                let handle = engine.start_publish(&key).await.unwrap();
+                for _ in 0..readers {
+                    let mut reader = handle.subscribe_resilient();
+                    let count = Arc::clone(count);
+                    tokio::spawn(async move {
+                        let mut local = Local::new(count);
+                        while let Some(frame) = reader.recv().await {
+                            local.add(frame.data.len());
+                        }
+                    });
+                }
+                Self::Arcly(handle, engine)
+            }
+            Kind::Each | Kind::EachRecv | Kind::Paced(_) => {
+                let engine = Engine::builder().application(AppSpec::new("live")).build();
+                let session = IngestContext::new(engine.clone())
+                    .open_publish(StreamKey::new("live", "bench"))
+                    .await
+                    .unwrap();
+                let pace = match kind {
+                    Kind::Paced(ms) => Pace::Every(Duration::from_millis(ms)),
+                    _ => Pace::EachFrame,
+                };
+                for _ in 0..readers {
+                    let options = SubscribeOptions {
+                        pace,
+                        ..SubscribeOptions::default()
+                    };
+                    let mut reader = session.handle().subscribe(options).unwrap();
+                    let count = Arc::clone(count);
+                    tokio::spawn(async move {
+                        let mut local = Local::new(count);
+                        if kind == Kind::EachRecv {
+                            while let Some(frame) = reader.recv().await {
+                                local.add(frame.payload.len());
+                            }
+                            return;
+                        }
+                        while let Some(batch) = reader.next_batch().await {
+                            for (_, frame) in &batch {
+                                local.add(frame.payload.len());
+                            }
+                        }
+                    });
+                }
+                Self::Ours(session, engine)
+            }
+        }
+    }
+
+    fn publish(&self, n: u64, payload: &Bytes) {
+        let ms = (n * 1000 / u64::from(FPS)) as i64;
+        let key = n.is_multiple_of(60);
+        match self {
+            Self::Tokio(sender) => {
+                let _ = sender.send(MediaFrame::new_video(
+                    ms,
+                    ms,
+                    payload.clone(),
+                    CodecId::H264,
+                    key,
+                ));
+            }
+            Self::Ours(session, _) => {
+                let frame = MediaFrame::new_video(ms, ms, payload.clone(), CodecId::H264, key);
+                session.publish_frame(frame).unwrap();
+            }
+            Self::Arcly(handle, _) => {
+                let codec = arcly_stream::CodecId::H264;
+                let frame =
+                    arcly_stream::MediaFrame::new_video(ms, ms, payload.clone(), codec, key);
+                handle.publish_frame(frame).unwrap();
+            }
+        }
+    }
+}
+
+/// Counts what a reader got, with little noise of its own.
+struct Local {
+    frames: u64,
+    bytes: usize,
+    total: Arc<AtomicU64>,
+}
+
+impl Local {
+    fn new(total: Arc<AtomicU64>) -> Self {
+        Self {
+            frames: 0,
+            bytes: 0,
+            total,
+        }
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.frames += 1;
+        self.bytes = std::hint::black_box(self.bytes + bytes);
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        self.total.fetch_add(self.frames, Ordering::Relaxed);
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+fn paced(kind: Kind, span: Duration) -> (u64, Duration) {
+    let runtime = runtime();
+    let count = Arc::new(AtomicU64::new(0));
+    let cpu = runtime.block_on(async {
+        let source = Source::new(kind, READERS, &count).await;
+        let publisher = tokio::spawn(async move {
+            let payload = Bytes::from(vec![7; 8_000]);
+            let mut tick = tokio::time::interval(Duration::from_secs(1) / FPS);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+            let before = cpu_time();
+            let end = tokio::time::Instant::now() + span;
+            let mut n = 0;
+            while tokio::time::Instant::now() < end {
+                tick.tick().await;
+                source.publish(n, &payload);
+                n += 1;
+            }
+            tokio::time::sleep(Duration::from_millis(60)).await;
+            cpu_time() - before
+        });
+        publisher.await.unwrap()
+    });
+    // Readers end with their source; the runtime waits for them.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    (count.load(Ordering::Relaxed), cpu)
+}
+
+fn free(kind: Kind, span: Duration) -> (u64, Duration) {
+    let runtime = runtime();
+    let count = Arc::new(AtomicU64::new(0));
+    let cpu = runtime.block_on(async {
+        let source = Source::new(kind, READERS, &count).await;
+        let publisher = tokio::spawn(async move {
+            let payload = Bytes::from(vec![7; 8_000]);
+            let before = cpu_time();
+            let end = tokio::time::Instant::now() + span;
+            let mut n = 0;
+            while tokio::time::Instant::now() < end {
+                for _ in 0..64 {
+                    source.publish(n, &payload);
+                    n += 1;
+                }
+                tokio::task::yield_now().await;
+            }
+            cpu_time() - before
+        });
+        publisher.await.unwrap()
+    });
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    (count.load(Ordering::Relaxed), cpu)
+}
+
+/// Time on a CPU of all threads of this process, in nanoseconds: the first field of each thread's schedstat.
+fn cpu_time() -> Duration {
+    let mut nanos = 0;
+    for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        nanos += text
+            .split(' ')
+            .next()
+            .and_then(|f| f.parse::<u64>().ok())
+            .unwrap_or(0);
+    }
+    Duration::from_nanos(nanos)
+}
