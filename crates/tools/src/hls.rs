@@ -104,7 +104,11 @@ impl Http {
         Ok(bytes)
     }
 
-    async fn ask(&self, url: Url, range: Option<ByteRange>) -> Result<reqwest::Response> {
+    pub(crate) async fn ask(
+        &self,
+        url: Url,
+        range: Option<ByteRange>,
+    ) -> Result<reqwest::Response> {
         let mut request = self.0.get(url);
         if let Some(range) = range {
             let start = range.offset.unwrap_or(0);
@@ -122,7 +126,7 @@ impl Http {
     }
 }
 
-fn broken(e: reqwest::Error) -> Error {
+pub(crate) fn broken(e: reqwest::Error) -> Error {
     Error::Http(causes(&e))
 }
 

@@ -33,6 +33,7 @@ mod error;
 mod hls;
 mod http;
 pub mod load;
+pub mod probe;
 mod rtmp;
 mod stats;
 
