@@ -70,8 +70,7 @@ impl InitSegment {
         w.put(b"ftyp", |w| {
             w.bytes(b"iso6\0\0\0\0iso6mp41");
             if tracks.len() == 1 {
-                // One track, signed offsets, no edit list.
-                w.bytes(b"cmfccmf2");
+                w.bytes(b"cmfc");
             }
         });
         w.put(b"moov", |w| {

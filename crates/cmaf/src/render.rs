@@ -66,7 +66,8 @@ impl Render for Fmp4Render {
             return;
         }
         if table.epoch.origin < self.zero {
-            self.zero = table.epoch.origin;
+            // Another track may begin a little before the first frame of all.
+            self.zero = table.epoch.origin - MediaTime::from_secs(1);
         }
         self.tracks = chosen
             .iter()

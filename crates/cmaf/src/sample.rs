@@ -14,7 +14,7 @@ pub struct Sample {
     pub start: u64,
     /// Distance to the decode time of the next sample.
     pub duration: u32,
-    /// Presentation minus decode time; negative where pictures are reordered (`trun` version 1).
+    /// Presentation minus decode time; may be negative (`trun` version 1).
     pub offset: i32,
     /// Marks of the frame.
     pub flags: FrameFlags,

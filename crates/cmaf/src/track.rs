@@ -7,18 +7,17 @@ use crate::{InitTrack, Sample, TrackClock};
 
 /// Turns the frames of one track, in decode order, into [`Sample`]s.
 ///
-/// **Time.** The decode clock of the file is the stream's decode time plus one constant, the composition offset of the
-/// first frame. So at a sync point decode time equals presentation time (`tfdt` is the announced time, not one reorder
-/// delay before it), and offsets of reordered pictures are negative where they must be. All times are converted
-/// absolutely; a duration is the difference of two converted times, so `tfdt` is always exactly the sum of the durations
-/// before it.
+/// **Time.** `tfdt` is the stream's decode time, and composition offsets are signed (`trun` version 1), so that no edit list is
+/// needed and presentation time is the stream's own. (Decode times moved up to the presentation time of the sync point, with
+/// negative offsets, would be neater, but FFmpeg up to 9 adds the largest negative offset to every presentation time of a
+/// fragmented file without edit list, and so loses lip sync.) All times are converted absolutely; a duration is the
+/// difference of two converted times, so `tfdt` is always exactly the sum of the durations before it.
 ///
 /// **Latency.** [`TrackWriter::push`] returns the sample *before* the frame it is given, because only then its duration is
 /// known. Where a frame must leave at once, [`TrackWriter::push_now`] estimates the duration and keeps the times exact.
 #[derive(Debug)]
 pub struct TrackWriter {
     clock: TrackClock,
-    kind: MediaKind,
     /// Presentation minus decode time of the first frame.
     delay: Option<MediaTime>,
     pending: Option<Sample>,
@@ -36,7 +35,6 @@ impl TrackWriter {
     pub fn new(info: &TrackInfo, track: &InitTrack, zero: MediaTime) -> Self {
         let clock = track.clock(zero);
         Self {
-            kind: track.kind,
             delay: None,
             pending: None,
             last_start: None,
@@ -96,26 +94,32 @@ impl TrackWriter {
         self.duration
     }
 
-    /// The time of a frame on the file's timeline: its decode time, moved by the track's constant delay.
+    /// Presentation minus decode time of the first frame: the reorder delay. A sync point is presented this long after its
+    /// `tfdt`.
     #[must_use]
-    pub fn time_of(&self, frame: &MediaFrame) -> MediaTime {
-        frame.dts + self.delay.unwrap_or_else(|| self.delay_of(frame))
+    pub fn delay(&self) -> MediaTime {
+        self.delay.unwrap_or_default()
     }
 
-    fn delay_of(&self, frame: &MediaFrame) -> MediaTime {
-        if self.kind == MediaKind::Video {
-            frame.composition_offset()
-        } else {
-            MediaTime::ZERO
+    /// Decode time of a frame plus [`TrackWriter::delay`]: at a sync point its presentation time, and unlike that never
+    /// going back.
+    #[must_use]
+    pub fn time_of(&self, frame: &MediaFrame) -> MediaTime {
+        frame.dts + self.delay.unwrap_or_else(|| Self::delay_of(frame))
+    }
+
+    fn delay_of(frame: &MediaFrame) -> MediaTime {
+        match frame.kind() {
+            MediaKind::Video => frame.composition_offset(),
+            _ => MediaTime::ZERO,
         }
     }
 
     fn sample(&mut self, frame: &MediaFrame) -> Sample {
-        let delay = match self.delay {
-            Some(delay) => delay,
-            None => *self.delay.insert(self.delay_of(frame)),
-        };
-        let wanted = self.clock.ticks(frame.dts + delay);
+        if self.delay.is_none() {
+            self.delay = Some(Self::delay_of(frame));
+        }
+        let wanted = self.clock.ticks(frame.dts);
         // Times that stand still are moved on by one tick: a sample of no duration is shown by no player.
         let least = self.last_start.map_or(0, |last| last.saturating_add(1));
         let start = u64::try_from(wanted).unwrap_or(0).max(least);

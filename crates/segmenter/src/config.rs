@@ -28,6 +28,8 @@ pub struct Config {
     pub first_msn: Option<u64>,
     /// Number of the first stretch without a discontinuity. `None`: wall-clock seconds, for the same reason.
     pub first_discontinuity: Option<u64>,
+    /// How long [`crate::run`] keeps the window after the end of the stream (60 s).
+    pub linger: Duration,
     /// Put a `prft` box before the first chunk of each segment (off).
     pub producer_reference: bool,
     /// Complete segments may be handed out for the storage; [`crate::run`] sets it when there is one.
@@ -48,6 +50,7 @@ impl Default for Config {
             patience: Duration::from_secs(2),
             first_msn: None,
             first_discontinuity: None,
+            linger: Duration::from_secs(60),
             producer_reference: false,
             spill: false,
             storage_prefix: String::from("window"),

@@ -119,13 +119,23 @@ impl Feed {
         self.writer.clock()
     }
 
+    /// Presentation time of a sync point with this decode tick.
+    pub(crate) fn time(&self, tick: u64) -> MediaTime {
+        self.clock().time(tick) + self.writer.delay()
+    }
+
+    /// Decode tick of a sync point with this presentation time.
+    pub(crate) fn ticks(&self, time: MediaTime) -> i64 {
+        self.clock().ticks(time - self.writer.delay())
+    }
+
     /// Takes a frame; the one before it is ready then.
     pub(crate) fn push(&mut self, frame: &MediaFrame) {
         if let Some(sample) = self.writer.push(frame) {
             self.queue.push_back(sample);
         }
         if let Some(start) = self.writer.pending_start() {
-            self.newest = Some(self.clock().time(start));
+            self.newest = Some(self.time(start));
         }
     }
 
@@ -145,7 +155,7 @@ impl Feed {
         leads: bool,
         last_call: bool,
     ) -> bool {
-        let cut = self.clock().ticks(time);
+        let cut = self.ticks(time);
         let start = i64::try_from(sample.start).unwrap_or(i64::MAX);
         if leads {
             return start >= cut;
@@ -163,7 +173,7 @@ impl Feed {
     /// Middle of a sample on the stream's timeline: before it lies the frame's own segment for sure.
     pub(crate) fn middle(&self, sample: &Sample) -> MediaTime {
         let half = u64::from(sample.duration).min(self.frame_ticks) / 2;
-        self.clock().time(sample.start.saturating_add(half))
+        self.time(sample.start.saturating_add(half))
     }
 
     /// The frame after the last one taken, supposed that it is of the usual length.
@@ -171,14 +181,14 @@ impl Feed {
         let tick = self.open.as_ref().filter(|o| !o.is_empty())?.media_end;
         Some(NextFrame {
             tick,
-            middle: self.clock().time(tick.saturating_add(self.frame_ticks / 2)),
+            middle: self.time(tick.saturating_add(self.frame_ticks / 2)),
         })
     }
 
     /// Like [`Feed::is_behind`], for the frame that is still to come.
     pub(crate) fn is_next_behind(&self, next: &NextFrame, time: MediaTime, leads: bool) -> bool {
         if leads {
-            i64::try_from(next.tick).is_ok_and(|tick| tick >= self.clock().ticks(time))
+            i64::try_from(next.tick).is_ok_and(|tick| tick >= self.ticks(time))
         } else {
             next.middle >= time
         }
@@ -187,7 +197,7 @@ impl Feed {
     /// The tick at which the listing goes over to the segment that begins at `time`, when the next frame begins at
     /// `start`: at that frame, unless it comes after a hole.
     pub(crate) fn boundary(&self, start: u64, time: MediaTime) -> u64 {
-        let cut = u64::try_from(self.clock().ticks(time)).unwrap_or(0);
+        let cut = u64::try_from(self.ticks(time)).unwrap_or(0);
         if start > cut.saturating_add(self.frame_ticks) {
             cut
         } else {
@@ -287,8 +297,7 @@ impl Feed {
     }
 
     fn segment(&self, open: &Open, complete: bool) -> Segment {
-        let clock = self.clock();
-        let start = clock.time(open.start_ticks);
+        let start = self.time(open.start_ticks);
         // An unfinished part is not listed yet.
         let end = if complete {
             open.end_ticks
@@ -298,7 +307,7 @@ impl Feed {
         Segment {
             msn: open.cut.msn,
             start,
-            duration: clock.time(end) - start,
+            duration: self.time(end) - start,
             start_ticks: open.start_ticks,
             duration_ticks: end - open.start_ticks,
             epoch: self.epoch.id,
@@ -323,7 +332,8 @@ impl Feed {
         open.part_start = end;
         let mut extras = ChunkExtras::default();
         if self.producer_reference && open.len == 0 {
-            let wall = self.epoch.wall_at(self.writer.clock().time(start));
+            let shown = self.writer.clock().time(start) + self.writer.delay();
+            let wall = self.epoch.wall_at(shown);
             extras.producer_reference = Some(ProducerReference {
                 flags: 24,
                 ntp: wall.to_ntp(),
@@ -334,8 +344,8 @@ impl Feed {
             return false;
         };
         open.part.clear();
-        let clock = self.writer.clock();
-        let (from, to) = (clock.time(start), clock.time(end));
+        let (clock, delay) = (self.writer.clock(), self.writer.delay());
+        let (from, to) = (clock.time(start) + delay, clock.time(end) + delay);
         open.parts.push(Arc::new(Part {
             index: index(&open.parts),
             start: from,
@@ -351,14 +361,14 @@ impl Feed {
     }
 
     fn gap_until(&mut self, until: u64) -> bool {
-        let clock = *self.writer.clock();
+        let (clock, delay) = (*self.writer.clock(), self.writer.delay());
         let Some(open) = &mut self.open else {
             return false;
         };
         let mut changed = false;
         while open.end_ticks < until {
             let end = until.min(open.end_ticks.saturating_add(self.part_ticks));
-            let (from, to) = (clock.time(open.end_ticks), clock.time(end));
+            let (from, to) = (clock.time(open.end_ticks) + delay, clock.time(end) + delay);
             open.parts.push(Arc::new(Part {
                 index: index(&open.parts),
                 start: from,

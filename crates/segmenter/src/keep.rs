@@ -26,8 +26,9 @@ pub struct Spill {
 const LEAST_LISTED: usize = 6;
 
 impl Segmenter {
-    /// Segments to be written to the storage now; answer each with [`Segmenter::spilled`].
-    pub fn take_spills(&mut self) -> Vec<Spill> {
+    /// Segments to be written to the storage now, oldest first and `most` at a time; answer each with
+    /// [`Segmenter::spilled`].
+    pub fn take_spills(&mut self, most: usize) -> Vec<Spill> {
         let mut out = Vec::new();
         if !self.config.spill {
             return out;
@@ -39,7 +40,7 @@ impl Segmenter {
             .iter()
             .map(|l| l.memory.saturating_sub(on_the_way(l)))
             .sum();
-        while held > self.config.memory_bytes {
+        while held > self.config.memory_bytes && out.len() < most {
             let oldest = self
                 .lanes
                 .iter()

@@ -8,10 +8,12 @@ mod keep;
 mod lane;
 mod plan;
 mod segmenter;
+mod shell;
 mod window;
 
 pub use config::Config;
 pub use keep::Spill;
 pub use plan::{FrameTiming, part_target, target_duration};
 pub use segmenter::{Segmenter, Stats};
+pub use shell::{contiguous, run};
 pub use window::{Bandwidth, Init, Location, Part, Segment, Snapshot, TrackWindow, Window};

@@ -509,7 +509,7 @@ impl Segmenter {
                 }
                 Some(_) => {}
                 None if !leads && run.lead_stalled => {
-                    let time = feed.clock().time(front.start);
+                    let time = feed.time(front.start);
                     if run.start.is_none() || time >= run.ideal {
                         self.cut(time, true);
                         continue;
@@ -583,7 +583,7 @@ impl Segmenter {
                 }
             }
             feed.need_key = true;
-            let until = u64::try_from(feed.clock().ticks(cut.time)).unwrap_or(0);
+            let until = u64::try_from(feed.ticks(cut.time)).unwrap_or(0);
             self.switch(at, cut, until);
         }
     }
@@ -650,7 +650,7 @@ impl Segmenter {
         let end = run
             .feeds
             .iter()
-            .filter_map(|f| Some(f.clock().time(f.end_ticks()?)))
+            .filter_map(|f| Some(f.time(f.end_ticks()?)))
             .max();
         for at in 0..feeds {
             self.close_feed(at, end);
@@ -674,7 +674,7 @@ impl Segmenter {
             };
             let (cut, _) = next_cut(&run.cuts, feed);
             if let Some(cut) = cut {
-                let until = u64::try_from(feed.clock().ticks(cut.time)).unwrap_or(0);
+                let until = u64::try_from(feed.ticks(cut.time)).unwrap_or(0);
                 self.switch(at, cut, until);
                 continue;
             }
@@ -682,7 +682,7 @@ impl Segmenter {
             let empty = feed.open.as_ref().is_some_and(Open::is_empty);
             let until = end
                 .filter(|_| empty)
-                .and_then(|end| u64::try_from(feed.clock().ticks(end)).ok());
+                .and_then(|end| u64::try_from(feed.ticks(end)).ok());
             if let Some(segment) = feed.finish(until) {
                 if self.target_duration_s == 0 {
                     let video = run.feeds.iter().any(|f| f.kind == MediaKind::Video);

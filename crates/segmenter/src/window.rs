@@ -219,7 +219,8 @@ pub struct Segment {
     pub start: MediaTime,
     /// Its length: the sum of its parts.
     pub duration: MediaTime,
-    /// `tfdt` of its first chunk, in the track's timescale.
+    /// `tfdt` of its first chunk, in the track's timescale: decode time, which is the reorder delay before `start` on video
+    /// with B-frames.
     pub start_ticks: u64,
     /// Sum of its sample (and gap) durations, in the track's timescale.
     pub duration_ticks: u64,

@@ -82,7 +82,7 @@ impl Video {
     pub(crate) fn frame(&self, n: i64) -> MediaFrame {
         let at = |n: i64| {
             let t = MediaTime::from_nanos((n * self.den * 1_000_000_000).div_euclid(self.num));
-            MediaTime::from_ticks(t.to_ticks(self.hz), self.hz).unwrap()
+            MediaTime::from_ticks(t.to_ticks(self.hz), self.hz).expect("in range")
         };
         let key = n % self.gop == 0;
         let mut frame = MediaFrame::new_video(0, 0, payload(n, 500), CodecId::H264, key);
@@ -127,7 +127,7 @@ pub(crate) fn audio_until(
     (0i64..)
         .map(|n| {
             let mut f = MediaFrame::new_audio(0, payload(n, 100), codec);
-            f.dts = MediaTime::from_ticks(n * i64::from(samples), rate).unwrap();
+            f.dts = MediaTime::from_ticks(n * i64::from(samples), rate).expect("in range");
             f.pts = f.dts;
             f
         })
@@ -137,7 +137,7 @@ pub(crate) fn audio_until(
 
 fn payload(n: i64, len: usize) -> Bytes {
     let mut bytes = vec![0u8; len];
-    let head = u32::try_from(len - 4).unwrap().to_be_bytes();
+    let head = u32::try_from(len - 4).expect("short").to_be_bytes();
     bytes[..4].copy_from_slice(&head);
     bytes[4..12].copy_from_slice(&n.to_be_bytes());
     Bytes::from(bytes)
@@ -316,10 +316,6 @@ impl Harness {
             && hint != next
             && !self.parts.contains_key(&(track.id, hint.0, hint.1))
         {
-            println!(
-                "{:?} hinted {hint:?} got {next:?} at {}",
-                track.id, self.seen
-            );
             self.missed_hints += 1;
         }
     }
@@ -336,7 +332,8 @@ impl Harness {
                 assert_eq!(other.discontinuity, segment.discontinuity);
                 assert_eq!(other.epoch, segment.epoch);
                 let frame = track.info.audio.map_or(MediaTime::from_millis(48), |a| {
-                    MediaTime::from_ticks(i64::from(a.frame_samples), a.sample_rate).unwrap()
+                    MediaTime::from_ticks(i64::from(a.frame_samples), a.sample_rate)
+                        .expect("in range")
                 });
                 let apart = (other.start - segment.start).abs();
                 assert!(
@@ -358,8 +355,11 @@ pub(crate) fn samples(segment: &Segment) -> u32 {
         .iter()
         .filter_map(|p| p.slices.first())
         .map(|header| {
-            let at = header.windows(4).position(|w| w == b"trun").unwrap();
-            u32::from_be_bytes(header[at + 8..at + 12].try_into().unwrap())
+            let at = header
+                .windows(4)
+                .position(|w| w == b"trun")
+                .expect("a trun");
+            u32::from_be_bytes(header[at + 8..at + 12].try_into().expect("four"))
         })
         .sum()
 }

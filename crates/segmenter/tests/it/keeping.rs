@@ -84,7 +84,7 @@ fn with_a_storage_old_segments_are_spilled_and_deleted_in_time() {
     let mut most = 0;
     for f in &frames(300) {
         h.feed([f]);
-        for spill in h.segmenter.take_spills() {
+        for spill in h.segmenter.take_spills(8) {
             assert_eq!(
                 spill.segment.slices().unwrap().concat().len() as u64,
                 spill.segment.len
@@ -133,7 +133,7 @@ fn a_storage_that_fails_costs_depth_and_not_memory() {
     h.tracks(&two_tracks());
     for f in &frames(200) {
         h.feed([f]);
-        for spill in h.segmenter.take_spills() {
+        for spill in h.segmenter.take_spills(8) {
             h.segmenter.spilled(&spill, false);
         }
     }

@@ -4,4 +4,5 @@ mod cuts;
 mod harness;
 mod keeping;
 mod rates;
+mod shell;
 mod trouble;

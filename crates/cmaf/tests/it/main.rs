@@ -1,0 +1,7 @@
+//! Behaviour of the crate as a whole, one file a scenario.
+
+mod endless;
+mod init_dumps;
+mod mutation;
+mod rewrite;
+mod sample;
