@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use millstream::server::config::ConfigError;
+use millstream::tools::Error as ToolError;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,10 @@ pub(crate) struct WrongUse(pub String);
 
 /// The exit code of an error.
 pub(crate) fn of(e: &anyhow::Error) -> Exit {
-    if e.is::<ConfigError>() || e.is::<WrongUse>() {
+    let usage = e
+        .downcast_ref::<ToolError>()
+        .is_some_and(|e| matches!(e, ToolError::Usage(_) | ToolError::Url { .. }));
+    if usage || e.is::<ConfigError>() || e.is::<WrongUse>() {
         Exit::WrongUse
     } else {
         Exit::Failed

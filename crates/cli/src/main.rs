@@ -11,6 +11,7 @@ mod probe;
 mod say;
 mod serve;
 mod signals;
+mod work;
 
 use std::process::ExitCode;
 

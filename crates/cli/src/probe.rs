@@ -1,6 +1,21 @@
-//! `probe`: what is in it.
+//! `probe`: what a stream or file holds.
+
+use millstream::tools::probe::{ProbeOptions, probe};
+
 use crate::args::Probe;
 use crate::exit::Exit;
-pub(crate) fn run(_: Probe) -> anyhow::Result<Exit> {
-    Ok(Exit::Done)
+use crate::{logs, say, work};
+
+pub(crate) fn run(args: Probe) -> anyhow::Result<Exit> {
+    logs::begin("warn", Default::default());
+    let mut options = ProbeOptions::default();
+    options.duration = args.duration;
+    options.timeout = args.timeout;
+    let source = args.source;
+    let outcome = work::run("probing", args.duration, async |cancel| {
+        probe(&source, &options, cancel).await
+    })?;
+    say::report(args.json, &outcome.value, || outcome.value.table())?;
+    // Damage is a finding, not a failure of the probe.
+    Ok(outcome.exit(true))
 }
