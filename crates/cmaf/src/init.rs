@@ -106,6 +106,22 @@ impl InitSegment {
     }
 }
 
+/// True when frames of `new` cannot be decoded with the init segment of `old`. What only describes (nominal rates, language,
+/// role) makes no difference.
+#[must_use]
+pub fn needs_new_init(old: &TrackInfo, new: &TrackInfo) -> bool {
+    let picture = |t: &TrackInfo| {
+        t.video
+            .map(|v| (v.width, v.height, v.sample_aspect, v.color))
+    };
+    let sound = |t: &TrackInfo| t.audio.map(|a| (a.sample_rate, a.channels));
+    old.id != new.id
+        || old.codec != new.codec
+        || old.config != new.config
+        || picture(old) != picture(new)
+        || sound(old) != sound(new)
+}
+
 /// Track ids in a file must not be 0 (ISO/IEC 14496-12 §8.3.2).
 fn mp4_id(id: TrackId) -> u32 {
     match id.0 {

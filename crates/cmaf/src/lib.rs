@@ -17,7 +17,7 @@ mod write;
 pub use chunk::{Chunk, ChunkExtras, ChunkWriter, EventMessage, ProducerReference};
 pub use clock::{TrackClock, timescale_of};
 pub use error::Error;
-pub use init::{InitSegment, InitTrack};
+pub use init::{InitSegment, InitTrack, needs_new_init};
 pub use render::Fmp4Render;
 pub use sample::{Sample, payload_slices};
 pub use track::TrackWriter;

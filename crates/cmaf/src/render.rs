@@ -7,7 +7,7 @@ use core_frame::{
     TrackInfo, TrackTable, ViewItem,
 };
 
-use crate::{ChunkWriter, InitSegment, TrackWriter};
+use crate::{ChunkWriter, InitSegment, TrackWriter, needs_new_init};
 
 /// Renders the first video and the first audio track that MP4 can carry into one endless fragmented MP4, one chunk a
 /// frame.
@@ -25,7 +25,6 @@ pub struct Fmp4Render {
     /// Media time of tick 0; the same for the life of the view unless time goes back behind it.
     zero: MediaTime,
     epoch: Option<Epoch>,
-    init: bytes::Bytes,
     generation: u32,
     sequence: u32,
 }
@@ -33,6 +32,7 @@ pub struct Fmp4Render {
 #[derive(Debug)]
 struct Track {
     id: TrackId,
+    info: TrackInfo,
     writer: TrackWriter,
     chunks: ChunkWriter,
 }
@@ -62,7 +62,13 @@ impl Render for Fmp4Render {
             self.tracks.clear();
             return;
         };
-        if self.epoch == Some(table.epoch.id) && self.init == init.bytes {
+        let same = self.tracks.len() == chosen.len()
+            && self
+                .tracks
+                .iter()
+                .zip(&chosen)
+                .all(|(old, new)| !needs_new_init(&old.info, new));
+        if same && self.epoch == Some(table.epoch.id) {
             return;
         }
         if table.epoch.origin < self.zero {
@@ -74,6 +80,7 @@ impl Render for Fmp4Render {
             .zip(&init.tracks)
             .map(|(info, track)| Track {
                 id: info.id,
+                info: TrackInfo::clone(info),
                 writer: TrackWriter::new(info, track, self.zero),
                 chunks: ChunkWriter::new(track),
             })
@@ -83,7 +90,6 @@ impl Render for Fmp4Render {
             self.zero = track.writer.clock().zero();
         }
         self.epoch = Some(table.epoch.id);
-        self.init = init.bytes.clone();
         self.generation = self.generation.wrapping_add(1);
         let mut join = Slices::new();
         join.push(init.bytes);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use cmaf::InitSegment;
+use cmaf::{InitSegment, needs_new_init};
 use core_frame::{EpochInfo, FrameFlags, MediaFrame, MediaKind, MediaTime, TrackInfo, TrackTable};
 
 use crate::feed::{Cut, Feed, FeedOptions, Open};
@@ -142,20 +142,20 @@ impl Segmenter {
             }
         }
         let same_epoch = table.epoch.id == self.epoch.id;
-        let kept = self.tracks.iter().all(|(_, init)| {
+        let kept = self.tracks.iter().all(|(old, _)| {
             usable
                 .iter()
-                .any(|(_, new)| new.tracks == init.tracks && new.bytes == init.bytes)
+                .any(|(new, _)| new.id == old.id && !needs_new_init(old, new))
         });
         if !(same_epoch && kept) {
             self.end_stretch();
         }
         self.epoch = table.epoch;
-        for (info, init) in &usable {
-            // A description that changes without its init segment (a language, a rate) is shown at once; anything else with the
+        for (info, _) in &usable {
+            // A description that changes without its media (a language, a rate) is shown at once; anything else with the
             // segments it belongs to.
             let lane = self.lanes.iter_mut().find(|l| l.id == info.id);
-            if let Some(lane) = lane.filter(|l| l.info != *info && l.init.bytes == init.bytes) {
+            if let Some(lane) = lane.filter(|l| l.info != *info && !needs_new_init(&l.info, info)) {
                 lane.info = Arc::clone(info);
                 self.dirty = true;
             }

@@ -154,6 +154,29 @@ fn a_new_epoch_is_a_discontinuity_on_every_track() {
 }
 
 #[test]
+fn a_description_that_changes_is_no_discontinuity() {
+    let frames = Video::fps(25, 1, 50).until(MediaTime::from_secs(12));
+    let mut h = Harness::new(config());
+    h.tracks(&table(vec![video_info()], 0, MediaTime::ZERO));
+    h.feed(&frames[..200]);
+    let mut told = video_info();
+    told.bitrate_bps = Some(3_000_000);
+    told.language = Some("fi".into());
+    h.tracks(&table(vec![told], 0, MediaTime::ZERO));
+    assert_eq!(
+        h.window.snapshot().tracks[0].info.bitrate_bps,
+        Some(3_000_000)
+    );
+    h.feed(&frames[200..]);
+    h.end();
+    let list = h.history(TrackId::VIDEO);
+    assert!(
+        list.iter()
+            .all(|s| !s.discontinuity_before && s.init.id == 0)
+    );
+}
+
+#[test]
 fn a_track_that_comes_late_opens_a_discontinuity() {
     let video = Video::fps(25, 1, 50).until(MediaTime::from_secs(20));
     let audio = audio_until(CodecId::Aac, 48_000, 1_024, MediaTime::from_secs(20)).split_off(600);

@@ -331,7 +331,8 @@ impl Harness {
                 };
                 assert_eq!(other.discontinuity, segment.discontinuity);
                 assert_eq!(other.epoch, segment.epoch);
-                let frame = track.info.audio.map_or(MediaTime::from_millis(48), |a| {
+                let audio = track.info.audio.filter(|a| a.frame_samples > 0);
+                let frame = audio.map_or(MediaTime::from_millis(48), |a| {
                     MediaTime::from_ticks(i64::from(a.frame_samples), a.sample_rate)
                         .expect("in range")
                 });

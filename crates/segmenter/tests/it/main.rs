@@ -3,6 +3,7 @@
 mod cuts;
 mod harness;
 mod keeping;
+mod players;
 mod rates;
 mod shell;
 mod trouble;
