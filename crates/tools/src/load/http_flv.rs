@@ -27,6 +27,11 @@ pub(crate) async fn play(run: &Run, url: &str, figures: &mut Figures) -> Result<
 /// What is done with the bytes of a body.
 trait Take {
     fn take(&mut self, bytes: &[u8], figures: &mut Figures) -> Result<()>;
+
+    /// The body ended.
+    fn end(&mut self, _figures: &mut Figures) -> Result<()> {
+        Ok(())
+    }
 }
 
 async fn follow(
@@ -41,18 +46,18 @@ async fn follow(
         first,
     } = answer;
     let deadline = tokio::time::Instant::now() + timeout;
-    let mut feed = |bytes: &[u8], figures: &mut Figures| {
+    let mut feed = |to: &mut _, bytes: &[u8], figures: &mut Figures| {
         let mut result = Ok(());
         let more = body.feed(bytes, |part| {
             if result.is_ok() {
                 figures.bytes += part.len() as u64;
-                result = to.take(part, figures);
+                result = Take::take(to, part, figures);
             }
         })?;
         result.map(|()| more)
     };
-    if !feed(&first, figures)? {
-        return Ok(());
+    if !feed(&mut to, &first, figures)? {
+        return to.end(figures);
     }
     loop {
         if figures.has_started() {
@@ -66,11 +71,11 @@ async fn follow(
         }
         let mut more = true;
         let read = read_shared(&stream, |bytes| {
-            more = feed(bytes, figures)?;
+            more = feed(&mut to, bytes, figures)?;
             Ok(())
         })?;
         if read == Some(0) || !more {
-            return Ok(());
+            return to.end(figures);
         }
     }
 }
@@ -116,8 +121,19 @@ impl Frames {
 
 impl Take for Frames {
     fn take(&mut self, bytes: &[u8], figures: &mut Figures) -> Result<()> {
-        let now = Instant::now();
         self.reader.push(bytes);
+        self.read(figures)
+    }
+
+    fn end(&mut self, figures: &mut Figures) -> Result<()> {
+        self.reader.finish();
+        self.read(figures)
+    }
+}
+
+impl Frames {
+    fn read(&mut self, figures: &mut Figures) -> Result<()> {
+        let now = Instant::now();
         while let Some(event) = self.reader.next_event()? {
             if let FileEvent::Tag {
                 kind,

@@ -98,15 +98,71 @@ struct Figures {
 /// What is sent.
 enum Media {
     Numbered(Options),
-    File(Vec<Tag>),
+    File(Loop),
+}
+
+/// A file that is sent over and over.
+struct Loop {
+    /// In the order they are sent in a round.
+    tags: Vec<Tag>,
+    /// How long a round is: as long as the longest track, so that no time goes back and no gap is larger than it must be.
+    length: MediaTime,
 }
 
 /// A tag of a file.
 struct Tag {
     kind: TagKind,
+    /// In the round.
     time: MediaTime,
+    /// The first round it is part of: what lies behind the length of a round belongs to the next.
+    round: u64,
     body: Bytes,
     is_config: bool,
+}
+
+impl Loop {
+    fn new(mut tags: Vec<Tag>) -> Option<Self> {
+        let times = |kind: TagKind| {
+            let mut times: Vec<_> = tags
+                .iter()
+                .filter(|t| !t.is_config && t.kind == kind)
+                .map(|t| t.time)
+                .collect();
+            times.sort();
+            times
+        };
+        let (video, audio) = (times(TagKind::Video), times(TagKind::Audio));
+        let first = video
+            .first()
+            .into_iter()
+            .chain(audio.first())
+            .min()
+            .copied()?;
+        let span = |times: &[MediaTime]| {
+            let (Some(first), Some(last)) = (times.first(), times.last()) else {
+                return 0;
+            };
+            let length = (*last - *first).as_millis();
+            // The last frame lasts as long as the mean of the others.
+            length + (length / (times.len() as i64 - 1).max(1)).clamp(1, 1_000)
+        };
+        let length = MediaTime::from_millis(span(&video).max(span(&audio)));
+        // A configuration goes with the media behind it.
+        let mut next = first;
+        for tag in tags.iter_mut().rev() {
+            if tag.is_config {
+                tag.time = next;
+            }
+            next = tag.time;
+            tag.time = (tag.time - first).max(MediaTime::ZERO);
+            if tag.time >= length {
+                tag.time -= length;
+                tag.round = 1;
+            }
+        }
+        tags.sort_by_key(|t| t.time);
+        Some(Self { tags, length })
+    }
 }
 
 impl Media {
@@ -144,14 +200,14 @@ impl Media {
                     is_config: is_config(kind, &body),
                     kind,
                     time: MediaTime::from_millis(i64::from(timestamp_ms)),
+                    round: 0,
                     body,
                 });
             }
         }
-        if !tags.iter().any(|t| !t.is_config) {
-            return Err(Error::Media(format!("{} holds no media", path.display())));
-        }
-        Ok(Self::File(tags))
+        let file = Loop::new(tags);
+        file.map(Self::File)
+            .ok_or_else(|| Error::Media(format!("{} holds no media", path.display())))
     }
 }
 
@@ -197,7 +253,7 @@ async fn session(
     };
     match media {
         Media::Numbered(wish) => numbered_frames(wish, &mut sender).await,
-        Media::File(tags) => file(tags, &mut sender).await,
+        Media::File(l) => file(l, &mut sender).await,
     }
 }
 
@@ -231,31 +287,24 @@ async fn numbered_frames(wish: &Options, sender: &mut Sender<'_>) -> Result<()> 
     Ok(())
 }
 
-async fn file(tags: &[Tag], sender: &mut Sender<'_>) -> Result<()> {
-    let media = || tags.iter().filter(|t| !t.is_config);
-    let first = media().map(|t| t.time).min().unwrap_or_default();
-    let last = media().map(|t| t.time).max().unwrap_or_default();
-    // The next round begins one mean frame behind the last.
-    let frames = media().filter(|t| t.kind == TagKind::Video).count().max(1) as i64;
-    let step = ((last - first).as_millis() / frames).clamp(10, 1_000);
-    let length = last - first + MediaTime::from_millis(step);
+async fn file(file: &Loop, sender: &mut Sender<'_>) -> Result<()> {
     let mut start = MediaTime::ZERO;
-    loop {
-        for tag in tags {
-            if tag.is_config {
-                // Configurations may change in the middle of a file, so each round says them at their place.
-                if tag.kind != TagKind::Script || start == MediaTime::ZERO {
-                    sender.put(tag.kind, timestamp_ms(start), &[&tag.body])?;
-                }
+    for round in 0_u64.. {
+        for tag in file.tags.iter().filter(|t| t.round <= round) {
+            // Metadata once; configurations in each round at their place, since they may change in the middle.
+            if tag.kind == TagKind::Script && round > 0 {
                 continue;
             }
-            let time = start + (tag.time - first);
-            sender.wait_for(time).await?;
-            sender.figures.frames += 1;
+            let time = start + tag.time;
+            if !tag.is_config {
+                sender.wait_for(time).await?;
+                sender.figures.frames += 1;
+            }
             sender.put(tag.kind, timestamp_ms(time), &[&tag.body])?;
         }
-        start += length;
+        start += file.length;
     }
+    Ok(())
 }
 
 const fn kind_of(kind: MediaKind) -> TagKind {
