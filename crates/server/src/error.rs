@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// An address that cannot be listened on: taken, or not ours.
-    #[error("{protocol} cannot listen on {address}: {source}")]
+    #[error("{protocol} cannot listen on {address}")]
     Bind {
         /// The protocol.
         protocol: &'static str,

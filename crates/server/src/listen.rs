@@ -93,7 +93,7 @@ mod tests {
         let e = bind("rtmp", Listen::At(addr)).unwrap_err();
         assert!(
             e.to_string()
-                .starts_with(&format!("rtmp cannot listen on {addr}: ")),
+                .starts_with(&format!("rtmp cannot listen on {addr}")),
             "{e}"
         );
         assert!(bind("rtmp", Listen::Off).unwrap().is_none());

@@ -50,7 +50,7 @@ impl fmt::Display for Mistake {
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}")]
     Read {
         /// The file as it was named.
         path: PathBuf,
