@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::rig;
 
 async fn look(path: &std::path::Path) -> Result<ProbeReport, Error> {
-    let source = path.to_str().unwrap();
+    let source = path.to_str().expect("UTF-8");
     probe(source, &ProbeOptions::default(), CancellationToken::new()).await
 }
 

@@ -12,13 +12,13 @@ use crate::rig::{self, Answer};
 /// Every file of a folder, by its path.
 fn folder(path: &Path) -> HashMap<String, Answer> {
     std::fs::read_dir(path)
-        .unwrap()
+        .expect("a folder")
         .map(|entry| {
-            let entry = entry.unwrap();
+            let entry = entry.expect("an entry");
             let name = format!("/hls/{}", entry.file_name().to_string_lossy());
             (
                 name,
-                Answer::Whole(std::fs::read(entry.path()).unwrap().into()),
+                Answer::Whole(std::fs::read(entry.path()).expect("a file").into()),
             )
         })
         .collect()
