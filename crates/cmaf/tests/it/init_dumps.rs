@@ -20,7 +20,10 @@ fn dump(bytes: &[u8]) -> String {
                 b"mp4a" | b"Opus" | b"fLaC" | b"ac-3" => Some(28),
                 _ => None,
             };
-            let shown = found.body.get(..skip.unwrap_or(found.body.len())).unwrap();
+            let shown = found
+                .body
+                .get(..skip.unwrap_or(found.body.len()))
+                .expect("a fixed part");
             let hex: String = squeeze(&found, shown);
             out.push_str(&format!(" {hex}\n"));
             if let Some(skip) = skip {

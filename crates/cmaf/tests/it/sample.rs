@@ -61,7 +61,7 @@ pub(crate) fn make(
     movflags: &str,
 ) -> Option<Vec<u8>> {
     let Some(version) = VERSION.as_ref() else {
-        println!("skipped: ffmpeg is not installed");
+        eprintln!("skipped: ffmpeg is not installed");
         return None;
     };
     let mut args: Vec<&str> = "-hide_banner -loglevel error -nostdin -y"
@@ -104,7 +104,7 @@ pub(crate) fn make(
             .output()
             .expect("ffmpeg runs");
         if !out.status.success() {
-            println!(
+            eprintln!(
                 "skipped {name}: {}",
                 String::from_utf8_lossy(&out.stderr).trim()
             );

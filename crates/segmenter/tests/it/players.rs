@@ -50,11 +50,11 @@ fn ffmpeg(args: &[&str], path: &Path) -> bool {
     match out {
         Ok(out) if out.status.success() => true,
         Ok(out) => {
-            println!("skipped: {}", String::from_utf8_lossy(&out.stderr).trim());
+            eprintln!("skipped: {}", String::from_utf8_lossy(&out.stderr).trim());
             false
         }
         Err(e) => {
-            println!("skipped: ffmpeg: {e}");
+            eprintln!("skipped: ffmpeg: {e}");
             false
         }
     }
