@@ -22,7 +22,11 @@ impl ProtocolHandler for Numbers {
         "numbers"
     }
 
-    async fn run(&self, registry: Arc<dyn PublishRegistry>, shutdown: CancellationToken) -> Result<()> {
+    async fn run(
+        &self,
+        registry: Arc<dyn PublishRegistry>,
+        shutdown: CancellationToken,
+    ) -> Result<()> {
         let session = IngestContext::new(registry)
             .open_publish(StreamKey::new("live", "numbers"))
             .await?;
@@ -64,7 +68,12 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     while let Some(frame) = reader.recv().await {
         numbers.extend(read_number(&frame).map(|number| number.n));
     }
-    println!("read numbers {:?} to {:?}, {} frames", numbers.first(), numbers.last(), numbers.len());
+    println!(
+        "read numbers {:?} to {:?}, {} frames",
+        numbers.first(),
+        numbers.last(),
+        numbers.len()
+    );
     shutdown.cancel();
     served.await??;
     Ok(())

@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Whatever happens on the engine is an event.
     let mut events = running.engine().events().subscribe();
     let watch = async {
-        while let Some(event) = events.recv().await {
+        while let Ok(event) = events.recv().await {
             println!("{event:?}");
         }
     };

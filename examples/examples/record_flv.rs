@@ -36,11 +36,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         tokio::select! {
             () = &mut limit => break,
             event = events.recv() => match event {
-                Some(StreamEvent::Published { key, .. }) => {
+                Ok(StreamEvent::Published { key, .. }) => {
                     tokio::spawn(record(engine.get_stream(&key)?));
                 }
-                Some(_) => {}
-                None => break,
+                Ok(_) => {}
+                Err(_) => break,
             },
         }
     }
