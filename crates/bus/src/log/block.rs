@@ -18,7 +18,7 @@ pub(crate) struct Block<T, H> {
     /// What the items need to be understood.
     pub(crate) header: Arc<H>,
     /// Counts the log's headers, so that a cursor sees a change without comparing them.
-    pub(crate) header_no: u64,
+    pub(crate) header_no: u32,
     /// Slots that were written while nobody else held the block: plain memory.
     own: [Option<T>; SLOTS],
     /// Slots that were written while a reader held it; made when first needed, and kept over recycling.
@@ -26,7 +26,7 @@ pub(crate) struct Block<T, H> {
 }
 
 impl<T, H> Block<T, H> {
-    pub(crate) fn new(first: u64, cum: u64, header: Arc<H>, header_no: u64) -> Self {
+    pub(crate) fn new(first: u64, cum: u64, header: Arc<H>, header_no: u32) -> Self {
         Self {
             first,
             cum,
@@ -96,5 +96,10 @@ impl<T, H> Entry<T, H> {
     /// Sequence number after the last written slot.
     pub(crate) fn end(&self) -> u64 {
         self.block.first + u64::from(self.len)
+    }
+
+    /// Bytes published up to the end of the last written slot.
+    pub(crate) fn end_cum(&self) -> u64 {
+        self.block.cum + self.bytes
     }
 }

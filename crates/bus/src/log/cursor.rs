@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use core_frame::{Lag, MediaTime, ShedPolicy};
+use core_frame::{Lag, ShedPolicy};
 
 use super::readers::Hook;
 use super::{Batch, Item, Log, TryBatch};
@@ -25,43 +25,38 @@ pub enum EndReason {
 /// A reader's place in a stream or a view. It owns nothing of the log: while it is idle it keeps no item alive.
 ///
 /// Dropping it leaves the stream.
+#[repr(C)]
 pub struct Cursor<T: Item, H: Send + Sync + 'static> {
     pub(super) log: Arc<Log<T, H>>,
-    pub(super) reader: Reader<T, H>,
-}
-
-/// Everything of a cursor but the log.
-pub(super) struct Reader<T: Item, H> {
+    pub(super) armed: ArmedAt,
     /// Its place in the log's slab of readers.
     pub(super) at: u32,
-    pub(super) id: u64,
-    /// Sequence number of the next item to read.
-    pub(super) pos: u64,
-    /// Bytes published before `pos`; `None` when the position was set without counting.
-    pub(super) cum: u64,
-    pub(super) dts: Option<MediaTime>,
+    pub(super) end: Option<EndReason>,
+    /// `current` is not empty.
+    pub(super) has_current: bool,
+    pub(super) current: Option<Batch<T, H>>,
+    pub(super) rare: Rare<H>,
+}
+
+/// What a reader needs when it joins, falls behind or is asked something. With hundreds of readers every line of memory
+/// that a read touches is a cache miss, so what each read needs is kept elsewhere: in the reader's one line of the slab
+/// ([`super::readers::Hot`]).
+pub(super) struct Rare<H> {
     pub(super) tracks: TrackMask,
-    /// Video tracks whose own sync point has been delivered.
-    pub(super) open: TrackMask,
     /// Video tracks closed by shedding (and not merely because their sync point has not come yet).
     pub(super) shed_tracks: TrackMask,
-    /// Nothing is delivered before the next sync point.
-    pub(super) need_sync: bool,
     /// Items before this one are replay: being behind there is no lag.
     pub(super) replay_until: u64,
     pub(super) shed: Option<Arc<dyn ShedPolicy>>,
     pub(super) lossless: bool,
-    pub(super) header: Option<(u64, Arc<H>)>,
-    pub(super) joined: bool,
-    pub(super) skipped: u64,
-    /// Skipped items not yet told by a batch.
-    pub(super) untold: u64,
     /// It skipped to a sync point, and the hook was not told yet.
     pub(super) tell: bool,
+    /// Skipped items not yet told by a batch.
+    pub(super) untold: u64,
+    pub(super) skipped: u64,
     pub(super) delivered: u64,
-    pub(super) end: Option<EndReason>,
-    pub(super) armed: Option<ArmedAt>,
-    pub(super) current: Option<Batch<T, H>>,
+    pub(super) id: u64,
+    pub(super) header: Option<Arc<H>>,
     pub(super) progress: Option<(u64, Instant)>,
     pub(super) hook: Option<Arc<dyn Hook>>,
     pub(super) info: Option<Arc<ReaderInfo>>,
@@ -76,6 +71,12 @@ pub(super) struct ArmedAt {
 }
 
 impl ArmedAt {
+    /// Not armed.
+    pub(super) const NOT: Self = Self {
+        version: u64::MAX,
+        waker: (0, 0),
+    };
+
     pub(super) fn new(version: u64, waker: &Waker) -> Self {
         Self {
             version,
@@ -96,22 +97,20 @@ impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
 
     /// What is there now, without waiting.
     pub fn try_batch(&mut self) -> TryBatch<T, H> {
-        match self.reader.current.take() {
-            Some(batch) if !batch.is_empty() => TryBatch::Batch(batch),
-            _ => self.reader.read(&self.log, None),
+        match self.take_current() {
+            Some(batch) => TryBatch::Batch(batch),
+            None => self.read(None),
         }
     }
 
     /// [`Cursor::next_batch`] for hand-written futures.
     pub fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Batch<T, H>>> {
-        if let Some(batch) = self.reader.current.take()
-            && !batch.is_empty()
-        {
+        if let Some(batch) = self.take_current() {
             return Poll::Ready(Some(batch));
         }
         #[cfg(not(loom))]
         let budget = std::task::ready!(tokio::task::coop::poll_proceed(cx));
-        let result = match self.reader.read(&self.log, Some(cx.waker())) {
+        let result = match self.read(Some(cx.waker())) {
             TryBatch::Batch(batch) => Poll::Ready(Some(batch)),
             TryBatch::Empty => Poll::Pending,
             TryBatch::Ended => Poll::Ready(None),
@@ -133,66 +132,78 @@ impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
     /// [`Cursor::recv`] with the item's sequence number.
     pub async fn recv_with_seq(&mut self) -> Option<(u64, T)> {
         loop {
-            if let Some(batch) = &mut self.reader.current {
+            if let Some(batch) = &mut self.current {
                 let popped = batch.pop().map(|(seq, item)| (seq, item.clone()));
                 if batch.is_empty() {
-                    self.reader.current = None;
+                    self.take_current();
                 }
                 if popped.is_some() {
                     return popped;
                 }
             }
-            self.reader.current = Some(self.next_batch().await?);
+            self.current = Some(self.next_batch().await?);
+            self.has_current = true;
         }
     }
 
     /// The header of the items delivered last: the track table of a stream, the preamble of a view.
     #[must_use]
     pub fn header(&self) -> Option<&Arc<H>> {
-        self.reader.header.as_ref().map(|(_, header)| header)
+        self.rare.header.as_ref()
     }
 
     /// Items shed or skipped so far, because this reader was behind.
     #[must_use]
     pub fn skipped(&self) -> u64 {
-        self.reader.skipped
+        self.rare.skipped
     }
 
     /// How far this reader is behind the newest item.
     #[must_use]
     pub fn lag(&self) -> Lag {
-        self.log.lock().lag(self.reader.cum, self.reader.dts)
+        let mut state = self.log.lock();
+        match state.readers.get_mut(self.at).map(|s| (s.cum, s.dts)) {
+            Some((cum, dts)) => state.lag(cum, dts),
+            None => Lag::default(),
+        }
     }
 
     /// Selects tracks. A newly selected video track is held back until its own sync point.
     pub fn set_tracks(&mut self, tracks: TrackMask) {
-        self.reader.open = self.reader.open.and(self.reader.tracks);
-        self.reader.tracks = tracks;
+        self.rare.tracks = tracks;
+        if let Some(slot) = self.log.lock().readers.get_mut(self.at) {
+            slot.hot.pass = slot.hot.pass.and(tracks);
+        }
     }
 
     /// The reader's id, unique in the process.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.reader.id
+        self.rare.id
     }
 
     /// Sequence number of the next item this cursor will look at.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.reader.pos
+        let mut state = self.log.lock();
+        let slot = state.readers.get_mut(self.at);
+        slot.map_or(0, |slot| slot.hot.pos)
     }
 
     /// Counts bytes that this reader has written to its peer; shown by the stream's list of readers.
     pub fn delivered(&mut self, bytes: u64) {
-        self.reader.delivered = self.reader.delivered.saturating_add(bytes);
+        self.rare.delivered = self.rare.delivered.saturating_add(bytes);
+        if let Some(about) = self.log.lock().readers.about_mut(self.at) {
+            about.delivered = self.rare.delivered;
+        }
     }
 
     /// Why this cursor yields nothing more; `None` while it may still yield.
     #[must_use]
     pub fn end_reason(&self) -> Option<EndReason> {
-        self.reader.end.or_else(|| {
+        self.end.or_else(|| {
             let mut state = self.log.lock();
-            state.readers.get_mut(self.reader.at).and_then(|s| s.end)
+            state.readers.get_mut(self.at)?.end
         })
     }
 
@@ -201,11 +212,15 @@ impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
     #[cfg(not(loom))]
     pub fn ended_by_other(&mut self) -> tokio_util::sync::CancellationToken {
         let mut state = self.log.lock();
-        let Some(slot) = state.readers.get_mut(self.reader.at) else {
-            return crate::token::Token::new();
-        };
-        let token = slot.token.get_or_insert_default().clone();
-        if slot.end.is_some() {
+        let ended = state
+            .readers
+            .get_mut(self.at)
+            .is_none_or(|s| s.end.is_some());
+        let about = state.readers.about_mut(self.at);
+        let token = about.map_or_else(crate::token::Token::new, |about| {
+            about.token.get_or_insert_default().clone()
+        });
+        if ended {
             token.cancel();
         }
         token
@@ -215,36 +230,46 @@ impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
     /// ([`EndReason::Lagging`]), when there has been something to read for the stall limit and nothing was read.
     /// The engine's own watch does the same for readers that registered.
     pub fn stalled(&mut self, now: Instant) -> bool {
-        if self.reader.end.is_some() {
-            return self.reader.end == Some(EndReason::Lagging);
+        if self.end.is_some() {
+            return self.end == Some(EndReason::Lagging);
         }
-        let (next, limit) = {
-            let state = self.log.lock();
-            (state.next, state.bounds.stall)
+        let (at, next, limit) = {
+            let mut state = self.log.lock();
+            let at = state.readers.get_mut(self.at).map_or(0, |s| s.hot.pos);
+            (at, state.next, state.bounds.stall)
         };
-        match self.reader.progress {
-            Some((pos, since)) if pos == self.reader.pos && next > self.reader.pos => {
+        match self.rare.progress {
+            Some((pos, since)) if pos == at && next > at => {
                 if now.saturating_duration_since(since) >= limit {
-                    self.reader.end = Some(EndReason::Lagging);
+                    self.end = Some(EndReason::Lagging);
                     return true;
                 }
             }
-            _ => self.reader.progress = Some((self.reader.pos, now)),
+            _ => self.rare.progress = Some((at, now)),
         }
         false
+    }
+
+    /// What [`Cursor::recv`] has left of its batch.
+    #[inline]
+    fn take_current(&mut self) -> Option<Batch<T, H>> {
+        if !std::mem::take(&mut self.has_current) {
+            return None;
+        }
+        self.current.take().filter(|b| !b.is_empty())
     }
 }
 
 impl<T: Item, H: Send + Sync + 'static> Drop for Cursor<T, H> {
     fn drop(&mut self) {
-        let waker = self.log.lock().leave(self.reader.at);
+        let waker = self.log.lock().leave(self.at);
         drop(waker);
-        if let Some(hook) = self.reader.hook.take() {
+        if let Some(hook) = self.rare.hook.take() {
             hook.left(
-                self.reader.id,
-                self.reader.info.as_deref(),
-                self.reader.delivered,
-                self.reader.skipped,
+                self.rare.id,
+                self.rare.info.as_deref(),
+                self.rare.delivered,
+                self.rare.skipped,
             );
         }
     }
@@ -253,10 +278,9 @@ impl<T: Item, H: Send + Sync + 'static> Drop for Cursor<T, H> {
 impl<T: Item, H: Send + Sync + 'static> std::fmt::Debug for Cursor<T, H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cursor")
-            .field("id", &self.reader.id)
-            .field("position", &self.reader.pos)
-            .field("skipped", &self.reader.skipped)
-            .field("end", &self.reader.end)
+            .field("id", &self.rare.id)
+            .field("skipped", &self.rare.skipped)
+            .field("end", &self.end)
             .finish_non_exhaustive()
     }
 }

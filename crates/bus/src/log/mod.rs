@@ -7,6 +7,7 @@ mod cursor;
 mod pace;
 mod read;
 mod readers;
+mod shed;
 mod state;
 mod wait;
 

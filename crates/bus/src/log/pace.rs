@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::readers::ReaderSlot;
+use super::readers::{About, ReaderSlot};
 use super::wait::{WakeSet, wake_all};
 use super::{Item, Log, State};
 
@@ -21,7 +21,7 @@ pub(crate) struct PacedSet {
 
 impl<T: Item, H> State<T, H> {
     /// Counts a reader into the set of its pace; gives the set's number, and true when the set needs a task.
-    pub(crate) fn enter_pace(&mut self, span: Duration) -> (u32, bool) {
+    pub(crate) fn enter_pace(&mut self, span: Duration) -> (u16, bool) {
         let at = match self.paced.iter().position(|p| p.span == span) {
             Some(at) => at,
             None => {
@@ -45,33 +45,37 @@ impl<T: Item, H> State<T, H> {
         paced.span = span;
         paced.members += 1;
         let start = !std::mem::replace(&mut paced.running, true);
-        (at as u32 + 1, start)
+        (at as u16 + 1, start)
     }
 }
 
 impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
     /// The task of a pace: waits until there is news for its readers, then until the round is due, then wakes them all.
-    pub(crate) async fn drive_pace(log: Weak<Self>, set: u32, id: u64, span: Duration) {
+    pub(crate) async fn drive_pace(log: Weak<Self>, set: u16, id: u64, span: Duration) {
         let Some(strong) = log.upgrade() else { return };
         let at = {
             let mut state = strong.lock();
             let next = state.next;
-            let slot = ReaderSlot::new(id, next, Instant::now());
-            state.readers.insert(slot)
+            let about = About::new(id, Instant::now());
+            state.readers.insert(ReaderSlot::new(next), about)
         };
         drop(strong);
         let mut due = tokio::time::Instant::now();
-        while pace_has_news(&log, set, at).await {
+        loop {
+            // First the pause, so that a publish in it wakes nobody.
             tokio::time::sleep_until(due).await;
+            if !pace_has_news(&log, set, at).await {
+                return;
+            }
             let Some(log) = log.upgrade() else { return };
             log.flush_pace(set);
             due = tokio::time::Instant::now() + span;
         }
     }
 
-    fn flush_pace(&self, set: u32) {
+    fn flush_pace(&self, set: u16) {
         let mut state = self.lock();
-        let Some(paced) = state.paced.get_mut(set as usize - 1) else {
+        let Some(paced) = state.paced.get_mut(usize::from(set) - 1) else {
             return;
         };
         let Some(mut list) = paced.set.take() else {
@@ -80,7 +84,7 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
         self.bump();
         drop(state);
         wake_all(&mut list);
-        if let Some(paced) = self.lock().paced.get_mut(set as usize - 1) {
+        if let Some(paced) = self.lock().paced.get_mut(usize::from(set) - 1) {
             paced.set.give_back(list);
         }
     }
@@ -89,7 +93,7 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
 /// Waits for news; false when the task is not needed any more, and has been taken off the log.
 async fn pace_has_news<T: Item, H: Send + Sync + 'static>(
     log: &Weak<Log<T, H>>,
-    set: u32,
+    set: u16,
     at: u32,
 ) -> bool {
     std::future::poll_fn(|cx| {
@@ -98,7 +102,7 @@ async fn pace_has_news<T: Item, H: Send + Sync + 'static>(
         };
         let mut state = log.lock();
         let (next, ended) = (state.next, state.ended);
-        let Some(paced) = state.paced.get_mut(set as usize - 1) else {
+        let Some(paced) = state.paced.get_mut(usize::from(set) - 1) else {
             return Poll::Ready(false);
         };
         if paced.members == 0 || ended {
@@ -120,7 +124,7 @@ async fn pace_has_news<T: Item, H: Send + Sync + 'static>(
 pub(crate) fn spawn<T: Item, H: Send + Sync + 'static>(
     runtime: &tokio::runtime::Handle,
     log: &Arc<Log<T, H>>,
-    set: u32,
+    set: u16,
     id: u64,
     span: Duration,
 ) {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use core_frame::{FrameFlags, Lag, MediaKind, MediaTime, ShedDecision, ShedPolicy};
+use core_frame::{MediaTime, ShedPolicy};
 
 use super::block::Block;
-use super::cursor::{ArmedAt, Cursor, EndReason, Reader};
-use super::readers::{Hook, ReaderSlot};
-use super::{Batch, Item, Log, State, TryBatch};
+use super::cursor::{ArmedAt, Cursor, EndReason, Rare};
+use super::readers::{About, Hook, Hot, ReaderSlot};
+use super::{Batch, Item, Log, TryBatch};
 use crate::token::Runtime;
 use crate::{ReaderInfo, Start, TrackMask};
 
@@ -25,41 +25,38 @@ pub(crate) struct Join {
     pub(crate) pace: Option<(Duration, Runtime)>,
 }
 
-/// The newest end of the log as it was when a batch was taken.
-struct Head {
-    cum: u64,
-    dts: MediaTime,
-    next: u64,
-    newest_sync: Option<u64>,
-}
-
 /// A run of slots as the lock showed it.
-struct Run<T: Item, H> {
-    block: Arc<Block<T, H>>,
-    from: usize,
-    to: usize,
-    sync: u64,
-    head: Head,
+pub(super) struct Run<T, H> {
+    pub(super) block: Arc<Block<T, H>>,
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) sync: u64,
+    /// How far the end of the run is behind the newest item, in bytes.
+    pub(super) behind: u64,
+    pub(super) newest_dts: MediaTime,
+    pub(super) newest_sync: Option<u64>,
+    pub(super) next: u64,
 }
 
-enum Step<T: Item, H> {
-    Run(Run<T, H>),
-    Empty,
-    Ended,
-}
+/// Runs of at most this many items are looked through under the lock.
+const SHORT: u32 = 8;
+
+/// Within these a reader counts as up to date, and no policy is asked: no more than a paced round.
+pub(super) const NEAR_TIME: MediaTime = MediaTime::from_millis(100);
+pub(super) const NEAR_BYTES: u64 = 64 * 1024;
 
 impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
     /// A new cursor. Finding its start and taking its place among the readers is one step under the lock, so no item
     /// is lost or doubled between what is kept and what follows.
     pub(crate) fn join(self: &Arc<Self>, id: u64, now: Instant, join: Join) -> Cursor<T, H> {
         let mut state = self.lock();
-        let (pos, need_sync, open) = match join.start {
+        let (pos, need_sync) = match join.start {
             Start::NewestSync => match state.replay_start() {
-                Some(seq) => (seq, false, TrackMask::NONE),
-                None => (state.next, true, TrackMask::NONE),
+                Some(seq) => (seq, false),
+                None => (state.next, true),
             },
-            Start::Live => (state.next, true, TrackMask::NONE),
-            Start::Oldest => (state.oldest(), false, TrackMask::ALL),
+            Start::Live => (state.next, true),
+            Start::Oldest => (state.oldest(), false),
         };
         let (cum, dts) = state.measure(pos);
         let replay_until = state.next;
@@ -67,304 +64,210 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
             Some((span, _)) => state.enter_pace(*span),
             None => (0, false),
         };
-        let at = state.readers.insert(ReaderSlot {
+        let mut slot = ReaderSlot {
             cum,
             dts,
             pins: join.lossless,
-            info: join.info.clone(),
             set,
-            ..ReaderSlot::new(id, pos, now)
-        });
+            ..ReaderSlot::new(pos)
+        };
+        slot.hot.need_sync = need_sync;
+        if join.start == Start::Oldest {
+            slot.hot.pass = join.tracks;
+        }
+        let about = About {
+            info: join.info.clone(),
+            ..About::new(id, now)
+        };
+        let at = state.readers.insert(slot, about);
         drop(state);
         if start && let Some((span, runtime)) = &join.pace {
             super::pace::spawn(runtime, self, set, id, *span);
         }
-        let reader = Reader {
-            at,
-            id,
-            pos,
-            cum,
-            dts,
-            tracks: join.tracks,
-            open,
-            shed_tracks: TrackMask::NONE,
-            need_sync,
-            replay_until,
-            shed: join.shed,
-            lossless: join.lossless,
-            header: None,
-            joined: false,
-            skipped: 0,
-            untold: 0,
-            tell: false,
-            delivered: 0,
-            end: None,
-            armed: None,
-            current: None,
-            progress: None,
-            hook: join.hook,
-            info: join.info,
-        };
         Cursor {
             log: Arc::clone(self),
-            reader,
+            armed: ArmedAt::NOT,
+            at,
+            end: None,
+            has_current: false,
+            current: None,
+            rare: Rare {
+                tracks: join.tracks,
+                shed_tracks: TrackMask::NONE,
+                replay_until,
+                shed: join.shed,
+                lossless: join.lossless,
+                tell: false,
+                untold: 0,
+                skipped: 0,
+                delivered: 0,
+                id,
+                header: None,
+                progress: None,
+                hook: join.hook,
+                info: join.info,
+            },
         }
     }
 }
 
-impl<T: Item, H: Send + Sync + 'static> Reader<T, H> {
+impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
     /// Takes the next run that has something for this cursor. With a waker, the cursor is armed as soon as it has
     /// everything there is.
-    pub(super) fn read(&mut self, log: &Log<T, H>, waker: Option<&Waker>) -> TryBatch<T, H> {
-        let armed = waker.map(|w| ArmedAt::new(log.version(), w));
-        if armed.is_some() && armed == self.armed {
+    #[inline]
+    pub(super) fn read(&mut self, waker: Option<&Waker>) -> TryBatch<T, H> {
+        if let Some(waker) = waker
+            && self.armed == ArmedAt::new(self.log.version(), waker)
+        {
             return TryBatch::Empty;
         }
         loop {
             if self.end.is_some() {
                 return TryBatch::Ended;
             }
-            match self.step(log, waker) {
-                Step::Empty => return TryBatch::Empty,
-                Step::Ended => return TryBatch::Ended,
-                Step::Run(run) => {
-                    let batch = self.sift(log, run);
-                    self.tell_lag();
-                    if let Some(batch) = batch {
-                        return TryBatch::Batch(batch);
-                    }
-                }
+            if let Some(result) = self.step(waker) {
+                return result;
             }
         }
     }
 
-    /// The part of a read that is done under the lock.
-    fn step(&mut self, log: &Log<T, H>, waker: Option<&Waker>) -> Step<T, H> {
-        let mut state = log.lock();
-        self.place(&state);
-        let (skipped, delivered) = (self.skipped, self.delivered);
+    /// One look at the log; `None` when there was something, but nothing for this cursor.
+    fn step(&mut self, waker: Option<&Waker>) -> Option<TryBatch<T, H>> {
+        let log = &*self.log;
+        let mut guard = log.lock();
+        let state = &mut *guard;
         let Some(slot) = state.readers.get_mut(self.at) else {
-            return Step::Ended;
+            return Some(TryBatch::Ended);
         };
-        if let Some(reason) = slot.end {
-            self.end = Some(reason);
-            return Step::Ended;
+        if slot.end.is_some() {
+            self.end = slot.end;
+            return Some(TryBatch::Ended);
         }
-        slot.skipped = skipped;
-        slot.delivered = delivered;
-        slot.cum = self.cum;
-        slot.dts = self.dts;
-        slot.pos = self.pos;
-        let Some(entry) = state.entry(self.pos) else {
-            if state.ended {
+        let mut hot = slot.hot;
+        let displaced = hot.need_sync || hot.pos < state.oldest();
+        if displaced {
+            self.rare.place(&mut hot, state);
+        }
+        let Some(entry) = state.entry(hot.pos) else {
+            let ended = state.ended;
+            if displaced {
+                state.readers.moved(self.at, hot, self.rare.skipped);
+            }
+            if ended {
                 self.end = Some(EndReason::Ended);
-                return Step::Ended;
+                if let Some(slot) = state.readers.get_mut(self.at) {
+                    slot.end = self.end;
+                }
+                return Some(TryBatch::Ended);
             }
             if let Some(waker) = waker {
                 state.arm(self.at, waker);
-                self.armed = Some(ArmedAt::new(log.version(), waker));
+                self.armed = ArmedAt::new(log.version(), waker);
             }
-            drop(state);
+            drop(guard);
             self.tell_lag();
-            return Step::Empty;
+            return Some(TryBatch::Empty);
         };
+        let (end, end_cum, end_dts) = (entry.end(), entry.end_cum(), entry.last_dts);
         let run = Run {
             block: Arc::clone(&entry.block),
-            from: (self.pos - entry.block.first) as usize,
+            from: (hot.pos - entry.block.first) as usize,
             to: entry.len as usize,
             sync: entry.sync,
-            head: Head {
-                cum: state.cum,
-                dts: state.newest_dts,
-                next: state.next,
-                newest_sync: state.newest_sync.map(|s| s.seq),
-            },
+            behind: state.cum - end_cum,
+            newest_dts: state.newest_dts,
+            newest_sync: state.newest_sync.map(|s| s.seq),
+            next: state.next,
         };
-        let end = entry.end();
         // A reader that keeps up waits next; arming it now saves it the lock then.
-        if let Some(waker) = waker
-            && end == state.next
-            && !state.ended
-        {
+        let up_to_date = end == state.next && !state.ended;
+        if up_to_date && let Some(waker) = waker {
             state.arm(self.at, waker);
-            self.armed = Some(ArmedAt::new(log.version(), waker));
+            self.armed = ArmedAt::new(log.version(), waker);
         }
-        if let Some(slot) = state.readers.get_mut(self.at) {
-            slot.pos = end;
+        let plain = (!displaced).then(|| run.plain(&hot)).flatten();
+        let slot = state.readers.get_mut(self.at)?;
+        slot.cum = end_cum;
+        slot.dts = end_dts;
+        slot.hot.pos = end;
+        if let Some(mask) = plain {
+            slot.hot.joined = true;
+            slot.hot.header_no = run.block.header_no;
+            drop(guard);
+            return Some(TryBatch::Batch(self.batch(run, &hot, mask, 0)));
         }
-        drop(state);
+        drop(guard);
+        let result = self.sift(run, hot);
         self.tell_lag();
-        Step::Run(run)
+        result.map(TryBatch::Batch)
     }
 
-    /// Moves the cursor to where it may read: past what left the log, and to a sync point when it needs one.
-    fn place(&mut self, state: &State<T, H>) {
-        let oldest = state.oldest();
-        if self.pos < oldest {
-            // A lossless reader loses as little as possible; any other one catches up.
-            let target = if self.lossless {
-                state.sync_from(oldest)
-            } else {
-                state.newest_sync.map(|s| s.seq)
-            };
-            self.resume_at(target.unwrap_or(state.next), state.next);
-            self.need_sync = target.is_none();
-            (self.cum, self.dts) = state.measure(self.pos);
+    /// The thorough way, for longer runs and readers that are not up to date; the lock is not held.
+    #[cold]
+    fn sift(&mut self, run: Run<T, H>, mut hot: Hot) -> Option<Batch<T, H>> {
+        let was = hot;
+        let choice = self.rare.choose(&run, &mut hot);
+        if choice.jumped {
+            // There is something to read, so the cursor is not to count as waiting.
+            self.armed = ArmedAt::NOT;
         }
-        if self.need_sync {
-            let anywhere = state.primary.is_some_and(|t| !self.tracks.contains(t));
-            match state.sync_from(self.pos) {
-                _ if anywhere => self.need_sync = false,
-                Some(seq) => {
-                    self.pass_to(seq);
-                    self.need_sync = false;
-                }
-                None => self.pass_to(state.next),
-            }
-            (self.cum, self.dts) = state.measure(self.pos);
+        let batch = (choice.mask != 0).then(|| {
+            hot.joined = true;
+            hot.header_no = run.block.header_no;
+            self.batch(run, &was, choice.mask, choice.told)
+        });
+        let skipped = self.rare.skipped;
+        self.log.lock().readers.moved(self.at, hot, skipped);
+        batch
+    }
+
+    #[inline]
+    fn batch(&mut self, run: Run<T, H>, was: &Hot, mask: u64, skipped: u64) -> Batch<T, H> {
+        let fresh_header = was.header_no != run.block.header_no;
+        if fresh_header {
+            self.rare.header = Some(Arc::clone(&run.block.header));
         }
-    }
-
-    /// Skips to `seq`, where a GOP starts.
-    fn resume_at(&mut self, seq: u64, next: u64) {
-        self.miss(seq.saturating_sub(self.pos));
-        self.tell = true;
-        self.pos = seq;
-        self.open = TrackMask::NONE;
-        self.shed_tracks = TrackMask::NONE;
-        self.replay_until = next;
-    }
-
-    /// Moves on to `seq`; for a reader that has begun, what lies between is missed.
-    fn pass_to(&mut self, seq: u64) {
-        if self.joined {
-            self.miss(seq.saturating_sub(self.pos));
+        Batch {
+            block: run.block,
+            mask,
+            sync: run.sync,
+            skipped,
+            join: !was.joined,
+            fresh_header,
         }
-        self.pos = seq;
-    }
-
-    fn miss(&mut self, items: u64) {
-        self.skipped += items;
-        self.untold += items;
     }
 
     /// Tells the stream's owner that this reader skipped to a later sync point.
     fn tell_lag(&mut self) {
-        if std::mem::take(&mut self.tell)
-            && let Some(hook) = &self.hook
+        let rare = &mut self.rare;
+        if std::mem::take(&mut rare.tell)
+            && let Some(hook) = &rare.hook
         {
-            hook.lagging(self.id, self.info.as_deref(), self.skipped);
-        }
-    }
-
-    /// Chooses, by their marks alone, what of a run this cursor may have.
-    fn sift(&mut self, log: &Log<T, H>, run: Run<T, H>) -> Option<Batch<T, H>> {
-        let first = run.block.first;
-        let mut mask = 0_u64;
-        let mut jumped = false;
-        let mut told = 0;
-        for at in run.from..run.to {
-            let Some(item) = run.block.get(at) else {
-                break;
-            };
-            let seq = first + at as u64;
-            let sync = run.sync >> at & 1 != 0;
-            self.cum += item.bytes() as u64;
-            self.dts = Some(item.dts());
-            if !self.tracks.contains(item.track()) || !self.admits(item, sync) {
-                continue;
-            }
-            if let Some(shed) = &self.shed
-                && seq >= self.replay_until
-            {
-                let time = (run.head.dts - item.dts()).max(MediaTime::ZERO);
-                let bytes = run.head.cum.saturating_sub(self.cum);
-                match shed.decide(item, Lag { bytes, time }) {
-                    ShedDecision::Keep => {}
-                    ShedDecision::Drop if leaves_no_hole(item) => {
-                        self.miss(1);
-                        continue;
-                    }
-                    ShedDecision::Drop | ShedDecision::DropToSync => {
-                        self.close_track(item);
-                        self.miss(1);
-                        continue;
-                    }
-                    ShedDecision::SkipToNewest => {
-                        // With no newer sync point there is nowhere better to be.
-                        if let Some(newest) = run.head.newest_sync.filter(|s| *s > seq) {
-                            told = self.untold;
-                            self.pos = seq;
-                            self.resume_at(newest, run.head.next);
-                            (self.cum, self.dts) = log.lock().measure(self.pos);
-                            // There is something to read, so the cursor is not to count as waiting.
-                            self.armed = None;
-                            jumped = true;
-                            break;
-                        }
-                    }
-                }
-            }
-            mask |= 1 << at;
-        }
-        if !jumped {
-            self.pos = first + run.to as u64;
-            told = self.untold;
-        }
-        if mask == 0 {
-            return None;
-        }
-        // What was skipped after the last item of this batch belongs to the next one.
-        self.untold -= told;
-        let fresh_header = self
-            .header
-            .as_ref()
-            .is_none_or(|(no, _)| *no != run.block.header_no);
-        if fresh_header {
-            self.header = Some((run.block.header_no, Arc::clone(&run.block.header)));
-        }
-        let join = !self.joined;
-        self.joined = true;
-        Some(Batch {
-            block: run.block,
-            mask,
-            sync: run.sync,
-            skipped: told,
-            join,
-            fresh_header,
-        })
-    }
-
-    /// Holds back video of a track until a sync point of its own.
-    fn admits(&mut self, item: &T, sync: bool) -> bool {
-        if item.kind() != MediaKind::Video {
-            return true;
-        }
-        let track = item.track();
-        if sync || item.flags().contains(FrameFlags::KEY) {
-            self.open = self.open.with(track);
-            self.shed_tracks = self.shed_tracks.without(track);
-            return true;
-        }
-        if self.open.contains(track) {
-            return true;
-        }
-        if self.shed_tracks.contains(track) {
-            self.miss(1);
-        }
-        false
-    }
-
-    /// No more video of this item's track until its next sync point. Sound has no GOP: only the item itself goes.
-    fn close_track(&mut self, item: &T) {
-        if item.kind() == MediaKind::Video {
-            self.open = self.open.without(item.track());
-            self.shed_tracks = self.shed_tracks.with(item.track());
+            hook.lagging(rare.id, rare.info.as_deref(), rare.skipped);
         }
     }
 }
 
-/// True for an item that nothing after it depends on.
-fn leaves_no_hole<T: Item>(item: &T) -> bool {
-    item.kind() != MediaKind::Video || item.flags().contains(FrameFlags::DISPOSABLE)
+impl<T: Item, H> Run<T, H> {
+    /// The mask of a short run that passes whole, for a reader that is up to date: by far the most common one.
+    #[inline]
+    fn plain(&self, hot: &Hot) -> Option<u64> {
+        if hot.missed || self.to - self.from > SHORT as usize {
+            return None;
+        }
+        let mut bytes = self.behind;
+        let mut oldest = self.newest_dts;
+        for at in (self.from..self.to).rev() {
+            let item = self.block.get(at)?;
+            if !hot.pass.contains(item.track()) {
+                return None;
+            }
+            oldest = item.dts();
+            if at > self.from {
+                bytes += item.bytes() as u64;
+            }
+        }
+        let near = bytes <= NEAR_BYTES && self.newest_dts - oldest <= NEAR_TIME;
+        near.then(|| (u64::MAX >> (64 - (self.to - self.from))) << self.from)
+    }
 }

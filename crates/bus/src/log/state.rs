@@ -39,7 +39,7 @@ pub(crate) struct State<T: Item, H> {
     pub(crate) newest_sync: Option<SyncPoint>,
     pub(crate) newest_dts: MediaTime,
     header: Arc<H>,
-    header_no: u64,
+    header_no: u32,
     pub(crate) ended: bool,
     /// The track whose key frames are the sync points; a reader that does not want it may start anywhere.
     pub(crate) primary: Option<TrackId>,
@@ -127,7 +127,7 @@ impl<T: Item, H> State<T, H> {
     /// The header that the following items need.
     pub(crate) fn set_header(&mut self, header: Arc<H>) {
         self.header = header;
-        self.header_no += 1;
+        self.header_no = self.header_no.wrapping_add(1);
     }
 
     /// Sequence number of the oldest item still here, or of the next one.
@@ -168,28 +168,27 @@ impl<T: Item, H> State<T, H> {
         kept.then_some(sync.seq)
     }
 
-    /// Bytes published before `seq`, and the decode time of the item before it or else of the one there.
-    pub(crate) fn measure(&self, seq: u64) -> (u64, Option<MediaTime>) {
+    /// Bytes published before `seq`, and the decode time of the item before it in its block, or else of the one there.
+    pub(crate) fn measure(&self, seq: u64) -> (u64, MediaTime) {
         let Some(entry) = self.entry(seq) else {
-            return (self.cum, None);
+            return (self.cum, self.newest_dts);
         };
         let mut cum = entry.block.cum;
-        let mut dts = None;
+        let mut dts = entry.first_dts;
         for i in 0..(seq - entry.block.first) as usize {
             if let Some(item) = entry.block.get(i) {
                 cum += item.bytes() as u64;
-                dts = Some(item.dts());
+                dts = item.dts();
             }
         }
-        (cum, dts.or(Some(entry.first_dts)))
+        (cum, dts)
     }
 
     /// How far something that has read `cum` bytes up to `dts` is behind.
-    pub(crate) fn lag(&self, cum: u64, dts: Option<MediaTime>) -> Lag {
-        let time = dts.map_or(MediaTime::ZERO, |d| self.newest_dts - d);
+    pub(crate) fn lag(&self, cum: u64, dts: MediaTime) -> Lag {
         Lag {
             bytes: self.cum.saturating_sub(cum),
-            time: time.max(MediaTime::ZERO),
+            time: (self.newest_dts - dts).max(MediaTime::ZERO),
         }
     }
 
@@ -218,9 +217,10 @@ impl<T: Item, H> State<T, H> {
     /// Takes a reader out; its waker is to be dropped once the lock is released.
     pub(crate) fn leave(&mut self, reader: u32) -> Option<Waker> {
         let waker = self.disarm(reader);
-        if let Some(slot) = self.readers.remove(reader)
-            && slot.set > 0
-            && let Some(paced) = self.paced.get_mut(slot.set as usize - 1)
+        let set = self.readers.get_mut(reader).map_or(0, |slot| slot.set);
+        if self.readers.remove(reader).is_some()
+            && let Some(at) = usize::from(set).checked_sub(1)
+            && let Some(paced) = self.paced.get_mut(at)
         {
             paced.members -= 1;
         }
@@ -331,8 +331,11 @@ impl<T: Item, H> State<T, H> {
 }
 
 /// The wake set of this number.
-fn set_of<'a>(waits: &'a mut WakeSet, paced: &'a mut [PacedSet], set: u32) -> &'a mut WakeSet {
-    match (set as usize).checked_sub(1).and_then(|i| paced.get_mut(i)) {
+fn set_of<'a>(waits: &'a mut WakeSet, paced: &'a mut [PacedSet], set: u16) -> &'a mut WakeSet {
+    match usize::from(set)
+        .checked_sub(1)
+        .and_then(|i| paced.get_mut(i))
+    {
         Some(paced) => &mut paced.set,
         None => waits,
     }

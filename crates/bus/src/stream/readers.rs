@@ -164,17 +164,17 @@ impl Hook for Stream {
 impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
     fn list(&self, view: Option<&Arc<str>>, list: &mut Vec<ReaderSnapshot>) {
         let state = self.lock();
-        for slot in state.readers.iter() {
-            let Some(info) = &slot.info else { continue };
+        for (slot, about) in state.readers.iter() {
+            let Some(info) = &about.info else { continue };
             list.push(ReaderSnapshot {
-                id: slot.id,
+                id: about.id,
                 protocol: info.protocol,
                 remote: info.remote,
                 view: view.cloned(),
-                bytes: slot.delivered,
+                bytes: about.delivered,
                 lag: state.lag(slot.cum, slot.dts),
-                skipped: slot.skipped,
-                since: slot.since,
+                skipped: about.skipped,
+                since: about.since,
             });
         }
     }
@@ -183,17 +183,17 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
         let mut state = self.lock();
         let (next, limit) = (state.next, state.bounds.stall);
         let mut stalled = Vec::new();
-        for slot in state.readers.iter_mut() {
-            if slot.info.is_none() || slot.pins || slot.end.is_some() {
+        for (slot, about) in state.readers.iter_mut() {
+            if about.info.is_none() || slot.pins || slot.end.is_some() {
                 continue;
             }
-            match slot.seen {
-                Some((pos, since)) if pos == slot.pos && next > pos => {
+            match about.seen {
+                Some((pos, since)) if pos == slot.hot.pos && next > pos => {
                     if now.saturating_duration_since(since) >= limit {
-                        stalled.push(slot.id);
+                        stalled.push(about.id);
                     }
                 }
-                _ => slot.seen = Some((slot.pos, now)),
+                _ => about.seen = Some((slot.hot.pos, now)),
             }
         }
         stalled
@@ -201,7 +201,6 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
 
     fn is_drained(&self) -> bool {
         let state = self.lock();
-        let drained = state.ended && state.readers.iter().all(|r| r.end.is_some());
-        drained || state.readers.len() == 0
+        state.ended && state.readers.iter().all(|(slot, _)| slot.end.is_some())
     }
 }
