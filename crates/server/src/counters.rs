@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bus::{Observer, StreamEvent};
 use parking_lot::Mutex;
+use tracing::info;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -73,12 +74,15 @@ impl Tally {
 impl Observer for Tally {
     fn event(&self, event: &StreamEvent) {
         if let StreamEvent::ReaderLeft {
+            key,
+            id,
             protocol,
             bytes,
             skipped,
             ..
         } = event
         {
+            info!(%key, protocol, reader = id, bytes, skipped, "reader left");
             let mut left = self.left.lock();
             let of = left.entry(protocol).or_default();
             of.sessions += 1;

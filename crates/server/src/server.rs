@@ -152,7 +152,15 @@ impl Server {
         }
         for source in config.streams.iter().filter(|s| s.source == "demo:") {
             match StreamKey::parse(&source.key) {
-                Ok(key) => drop(tasks.spawn(demo::publish(Arc::clone(&engine), key, stop.clone()))),
+                Ok(key) => {
+                    let opened = demo::open(&engine, &key).await;
+                    tasks.spawn(demo::publish(
+                        Arc::clone(&engine),
+                        key,
+                        opened,
+                        stop.clone(),
+                    ));
+                }
                 Err(e) => warn!(error = %e, "a stream of the configuration has no valid key"),
             }
         }

@@ -3,9 +3,14 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use core_frame::Limits;
 use parking_lot::Mutex;
+use tracing::warn;
+
+/// Refusals are logged this often at most.
+const LOG_EVERY: Duration = Duration::from_secs(1);
 
 /// Counts connections against the limits.
 #[derive(Debug)]
@@ -20,6 +25,7 @@ struct Counts {
     all: usize,
     by_ip: HashMap<IpAddr, usize>,
     refused: u64,
+    logged: Option<Instant>,
 }
 
 /// One counted connection; dropping it takes it off the count.
@@ -51,6 +57,11 @@ impl Sessions {
         let from_here = now.by_ip.get(&ip).copied().unwrap_or(0);
         if now.all >= self.most || (!ip.is_loopback() && from_here >= self.most_per_ip) {
             now.refused += 1;
+            let at = Instant::now();
+            if now.logged.is_none_or(|l| at.duration_since(l) >= LOG_EVERY) {
+                now.logged = Some(at);
+                warn!(%ip, open = now.all, from_here, refused = now.refused, "connections are refused: too many");
+            }
             return None;
         }
         now.all += 1;

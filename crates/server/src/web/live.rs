@@ -11,6 +11,7 @@ use bytes::Buf;
 use core_frame::{Preamble, Render, Slices, StreamKey};
 use http::{Method, header};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::info;
 
 use super::body::{Run, Source};
 use super::query::credential;
@@ -68,7 +69,7 @@ struct Format {
 async fn serve(mut call: Call, key: StreamKey, format: Format) -> Response {
     let socket = ws::wanted(&call.request);
     let way = if socket { format.ways.1 } else { format.ways.0 };
-    let request = play_request(&call, key, way);
+    let request = play_request(&call, key.clone(), way);
     let handle = match call.shared.engine.open_play(request).await {
         Ok(handle) => handle,
         Err(e) => return reply::stream_error(&e),
@@ -88,6 +89,7 @@ async fn serve(mut call: Call, key: StreamKey, format: Format) -> Response {
         Ok(reader) => reader,
         Err(e) => return reply::stream_error(&e),
     };
+    info!(%key, protocol = way.name(), remote = %call.peer.addr, reader = reader.id(), "playing");
     if socket {
         let response = match ws::accept(call.request.headers()) {
             Ok(response) => response,

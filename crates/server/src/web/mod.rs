@@ -25,6 +25,7 @@ use bus::Engine;
 use http::header;
 use http::{Method, StatusCode};
 use tokio_util::task::TaskTracker;
+use tracing::debug;
 
 pub(crate) use conn::{PeerInfo, accept};
 pub(crate) use pages::Pages;
@@ -85,7 +86,16 @@ pub(crate) async fn handle(shared: Arc<Shared>, peer: PeerInfo, request: Request
             "the query string is not valid",
         );
     };
+    if too_big(&request, shared.config.limits.http_body_bytes) {
+        return reply::error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_big",
+            "the body is longer than limits.http_body_bytes",
+        );
+    }
     let method = request.method().clone();
+    let path = tracing::enabled!(tracing::Level::DEBUG).then(|| request.uri().path().to_owned());
+    let addr = peer.addr;
     let call = Call {
         shared,
         peer,
@@ -95,6 +105,7 @@ pub(crate) async fn handle(shared: Arc<Shared>, peer: PeerInfo, request: Request
     let media = route.is_media();
     let mut response = match (&method, route) {
         (&Method::OPTIONS, _) if media => reply::preflight(),
+        (_, Route::NotBuiltIn(what)) => not_built_in(what),
         (_, Route::Api(segments)) => api::handle(call, &segments).await,
         (&(Method::GET | Method::HEAD), route) => get(call, route).await,
         (_, Route::Unknown) => reply::not_found(),
@@ -119,6 +130,17 @@ pub(crate) async fn handle(shared: Arc<Shared>, peer: PeerInfo, request: Request
     response
 }
 
+/// No handler reads more than it needs of a body; one that says it is longer than allowed is not begun.
+fn too_big(request: &Request, most: u32) -> bool {
+    let length = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok());
+    length
+        .and_then(|l| l.parse::<u64>().ok())
+        .is_some_and(|l| l > u64::from(most))
+}
+
 async fn get(call: Call, route: Route) -> Response {
     match route {
         Route::Console => call.shared.pages.console(),
@@ -132,11 +154,12 @@ async fn get(call: Call, route: Route) -> Response {
         Route::PlayerRedirect(_) => pages::redirect_to_player(&call),
         Route::Player(_) => call.shared.pages.player(),
         Route::Hls(readings) => hls::handle(call, readings).await,
-        Route::NotBuiltIn(what) => reply::error(
-            StatusCode::NOT_IMPLEMENTED,
-            "not_built_in",
-            &format!("{what} is not built in yet"),
-        ),
+        Route::NotBuiltIn(what) => not_built_in(what),
         Route::Api(_) | Route::Unknown => reply::not_found(),
     }
+}
+
+fn not_built_in(what: &str) -> Response {
+    let message = format!("{what} is not built in yet");
+    reply::error(StatusCode::NOT_IMPLEMENTED, "not_built_in", &message)
 }

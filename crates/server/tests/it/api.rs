@@ -179,6 +179,19 @@ async fn errors_have_one_shape() {
         );
         assert_eq!(body["error"]["code"], code, "{path}");
     }
+    let whip = world
+        .client
+        .post(world.url("/live/cam/whip"))
+        .body("v=0")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(whip.status(), 501);
+    let big = world
+        .client
+        .delete(world.url("/api/v1/sessions/r-1"))
+        .body(vec![b'x'; 2_000_000]);
+    assert_eq!(big.send().await.unwrap().status(), 413);
     let wrong = world
         .client
         .post(world.url("/api/v1/streams"))
