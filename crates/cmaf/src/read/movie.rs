@@ -4,6 +4,7 @@ use core_frame::{CodecId, MediaKind, TrackId, TrackInfo};
 
 use super::boxes::BoxRef;
 use super::entry::{Entry, read_entry};
+use super::table::SampleTable;
 use crate::Error;
 
 /// What a `moov` says.
@@ -37,6 +38,8 @@ pub struct MovieTrack {
     pub edit_shift: i64,
     /// Defaults of `trex`.
     pub defaults: SampleDefaults,
+    /// The samples of a file that is not fragmented. Their bytes are for the caller to fetch.
+    pub samples: Option<SampleTable>,
 }
 
 /// Defaults that a fragment may rely on (ISO/IEC 14496-12 §8.8.3).
@@ -147,12 +150,14 @@ fn track(trak: &BoxRef<'_>, movie_timescale: u32) -> Result<MovieTrack, Error> {
         }
         None => *b"    ",
     };
-    let mut entry = None;
+    let (mut entry, mut samples) = (None, None);
     if let Some(minf) = mdia.children(0).find_kind(b"minf")?
         && let Some(stbl) = minf.children(0).find_kind(b"stbl")?
-        && let Some(stsd) = stbl.children(0).find_kind(b"stsd")?
     {
-        entry = read_entry(&stsd, handler)?;
+        if let Some(stsd) = stbl.children(0).find_kind(b"stsd")? {
+            entry = read_entry(&stsd, handler)?;
+        }
+        samples = SampleTable::read(&stbl)?;
     }
     let entry = entry.unwrap_or_default();
     let mut edit_shift = 0;
@@ -171,6 +176,7 @@ fn track(trak: &BoxRef<'_>, movie_timescale: u32) -> Result<MovieTrack, Error> {
         info: info(mp4_id, timescale, language, entry),
         edit_shift,
         defaults: SampleDefaults::default(),
+        samples,
     })
 }
 

@@ -26,9 +26,17 @@ fn survive(bytes: &[u8]) -> (usize, usize) {
     reader.push(bytes);
     let (mut frames, mut total) = (0, 0);
     while let Ok(Some(event)) = reader.next_event() {
-        if let Event::Frame(f) = event {
-            frames += 1;
-            total += f.payload.len();
+        match event {
+            Event::Frame(f) => {
+                frames += 1;
+                total += f.payload.len();
+            }
+            Event::Movie(movie) => {
+                for table in movie.tracks.iter().filter_map(|t| t.samples.as_ref()) {
+                    assert!(table.samples().take(100_000).count() <= table.len() as usize);
+                }
+            }
+            _ => {}
         }
     }
     // Every frame is a slice of what was given: nothing is invented.
@@ -40,6 +48,12 @@ fn survive(bytes: &[u8]) -> (usize, usize) {
 fn seeds() -> Vec<Vec<u8>> {
     let flags = "+frag_keyframe+delay_moov+default_base_moof";
     [
+        make(
+            "seed-plain",
+            Some(VIDEO[1].1),
+            Some(AUDIO[0].1),
+            "+faststart",
+        ),
         make("seed-av", Some(VIDEO[1].1), Some(AUDIO[0].1), flags),
         make(
             "seed-hevc",

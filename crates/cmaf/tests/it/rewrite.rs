@@ -164,3 +164,35 @@ fn tracks_are_described() {
     assert_eq!(first.pts, MediaTime::ZERO);
     assert!(first.dts < MediaTime::ZERO);
 }
+
+#[test]
+fn plain_files_tell_their_samples() {
+    for flags in ["+faststart", "+use_metadata_tags"] {
+        let Some(bytes) = make("plain", Some(VIDEO[1].1), Some(AUDIO[0].1), flags) else {
+            return;
+        };
+        let (movie, frames) = read(&bytes, 10_000);
+        assert!(!movie.fragmented && frames.is_empty());
+        let mut ours = Vec::new();
+        for (n, track) in (0u32..).zip(&movie.tracks) {
+            let table = track.samples.as_ref().expect("a table");
+            for s in table.samples() {
+                let ticks =
+                    s.decode_time as i64 + i64::from(s.composition_offset) + track.edit_shift;
+                let micros = (ticks as f64 * 1e6 / f64::from(track.timescale)).round() as i64;
+                ours.push((n, micros, u64::from(s.size), s.sync));
+                assert!(s.offset + u64::from(s.size) <= bytes.len() as u64);
+            }
+            assert_eq!(table.samples().count(), table.len() as usize);
+        }
+        ours.sort_unstable();
+        let theirs = probe_packets(&file("plain.mp4", &bytes));
+        assert_eq!(ours.len(), theirs.len());
+        for (a, b) in ours.iter().zip(&theirs) {
+            assert!(
+                (a.1 - b.1).abs() <= 1 && (a.0, a.2, a.3) == (b.0, b.2, b.3),
+                "{a:?} {b:?}"
+            );
+        }
+    }
+}
