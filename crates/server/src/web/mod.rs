@@ -118,6 +118,9 @@ pub(crate) async fn handle(shared: Arc<Shared>, peer: PeerInfo, request: Request
     if media {
         reply::open_cors(response.headers_mut());
     }
+    if let Some(path) = path {
+        debug!(%addr, %method, path, status = response.status().as_u16(), "answered");
+    }
     let headers = response.headers_mut();
     headers.insert(
         header::SERVER,
