@@ -331,15 +331,15 @@ impl Segmenter {
         }
     }
 
+    /// Numbers that a restart under the same URL does not take back: see [`Config::first_msn`].
     fn number_from_wall(&mut self) {
+        const BEGIN_2026: u128 = 1_767_225_600;
         let nanos = self.epoch.wall.unix_nanos().max(0).unsigned_abs();
         let step = self.config.segment_target.as_nanos().max(1);
-        let from = |unit: u128| u64::try_from(nanos / unit).unwrap_or(0);
-        self.next_msn = self.config.first_msn.unwrap_or_else(|| from(step));
-        self.discontinuity = self
-            .config
-            .first_discontinuity
-            .unwrap_or_else(|| from(1_000_000_000));
+        let minutes = (nanos / 1_000_000_000).saturating_sub(BEGIN_2026) / 60;
+        let narrow = |n: u128| u64::try_from(n).unwrap_or(u64::MAX);
+        self.next_msn = self.config.first_msn.unwrap_or(narrow(nanos / step));
+        self.discontinuity = self.config.first_discontinuity.unwrap_or(narrow(minutes));
     }
 
     fn run_frame(&mut self, frame: &MediaFrame) {

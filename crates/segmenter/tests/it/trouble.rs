@@ -164,7 +164,7 @@ fn variable_frame_rate_keeps_parts_below_the_target() {
             t,
             payload,
             CodecId::H264,
-            n % 30 == 0,
+            n.is_multiple_of(30),
         ));
         t += step;
         n += 1;
