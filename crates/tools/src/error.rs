@@ -22,7 +22,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// Nobody answers there.
-    #[error("cannot connect to {target}: {source}")]
+    #[error("cannot connect to {target}")]
     Connect {
         /// Host and port.
         target: String,
@@ -39,7 +39,7 @@ pub enum Error {
         after: Duration,
     },
     /// The server refused, or broke RTMP.
-    #[error("RTMP: {0}")]
+    #[error(transparent)]
     Rtmp(#[from] ingest_rtmp::Error),
     /// The server answered with another status than success.
     #[error("HTTP status {status} for {url}")]
@@ -56,10 +56,10 @@ pub enum Error {
     #[error("bad media: {0}")]
     Media(String),
     /// The connection broke.
-    #[error("connection lost: {0}")]
+    #[error("connection lost")]
     Io(#[from] std::io::Error),
     /// A file cannot be read.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("cannot read {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -72,8 +72,20 @@ pub enum Error {
     Empty,
 }
 
+/// An error with what it came from, in one line.
+pub(crate) fn causes(e: &dyn std::error::Error) -> String {
+    let mut text = e.to_string();
+    let mut source = e.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
 impl From<flv::Error> for Error {
     fn from(e: flv::Error) -> Self {
-        Self::Media(e.to_string())
+        Self::Media(causes(&e))
     }
 }

@@ -10,6 +10,7 @@ use m3u8::{
 };
 use reqwest::Url;
 
+use crate::error::causes;
 use crate::{Error, Result};
 
 /// The longest playlist taken.
@@ -128,18 +129,6 @@ impl Http {
 
 pub(crate) fn broken(e: reqwest::Error) -> Error {
     Error::Http(causes(&e))
-}
-
-/// An error with what it came from, in one line.
-fn causes(e: &dyn std::error::Error) -> String {
-    let mut text = e.to_string();
-    let mut source = e.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 pub(crate) fn parse_url(url: &str) -> Result<Url> {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::report::{PlayReport, Sessions};
 use super::session::{Figures, millis};
 use super::{PlayOptions, Protocol, hls, http_flv, numbered, rtmp};
+use crate::error::causes;
 use crate::hls::Http;
 use crate::stats::{Percentiles, own_cpu_seconds};
 use crate::{Error, Result};
@@ -128,7 +129,7 @@ async fn session(run: &Run, n: usize) -> Option<Figures> {
         None if figures.has_started() || run.cancel.is_cancelled() => None,
         None => Some("no media within the time".to_owned()),
         Some(Ok(())) => Some("the stream ended".to_owned()),
-        Some(Err(e)) => Some(e.to_string()),
+        Some(Err(e)) => Some(causes(&e)),
     };
     Some(figures)
 }
@@ -159,7 +160,7 @@ fn report(options: &PlayOptions, all: &[Figures], time: Duration, cpu: f64) -> P
         .filter(|f| f.played() > 0.0)
         .map(|f| f.bytes as f64 * 8.0 / f.played())
         .collect();
-    let bitrate: f64 = rates.iter().sum();
+    let bitrate = rates.iter().fold(0.0, |sum, rate| sum + rate);
     let numbers = || all.iter().filter_map(|f| f.numbers.as_ref());
     let gbit = bytes as f64 * 8.0 / 1e9;
     PlayReport {
@@ -182,7 +183,7 @@ fn report(options: &PlayOptions, all: &[Figures], time: Duration, cpu: f64) -> P
         gaps: all.iter().map(Figures::gaps).sum(),
         duplicates: numbers().map(|n| n.duplicates).sum(),
         stalls: all.iter().map(|f| f.player.stalls).sum(),
-        stalled_ms: all.iter().map(|f| millis(f.player.stalled)).sum(),
+        stalled_ms: millis(all.iter().map(|f| f.player.stalled).sum()),
         cpu_seconds: cpu,
         cpu_seconds_per_gbit: if gbit > 0.0 { cpu / gbit } else { 0.0 },
         details: if options.details {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::report::{PublishReport, Sessions};
 use super::session::millis;
 use super::{PublishOptions, numbered};
+use crate::error::causes;
 use crate::rtmp::Connection;
 use crate::stats::{Percentiles, own_cpu_seconds};
 use crate::{Error, Result};
@@ -47,7 +48,7 @@ pub async fn publish(options: PublishOptions, cancel: CancellationToken) -> Resu
                 () = tokio::time::sleep_until(end) => Ok(()),
                 () = cancel.cancelled() => Ok(()),
             };
-            figures.reason = result.err().map(|e| e.to_string());
+            figures.reason = result.err().map(|e| causes(&e));
             figures
         });
     }

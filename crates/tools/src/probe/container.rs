@@ -6,6 +6,7 @@ use flv::{Demuxer, Event, Events, FileEvent, FileReader, Metadata, TagKind};
 
 use super::meter::Meter;
 use super::report::{ProbeReport, damage};
+use crate::error::causes;
 use crate::{Error, Result};
 
 /// Bytes that tell what something is.
@@ -57,7 +58,7 @@ impl FlvMedia {
             .demuxer
             .push(kind, timestamp_ms, body, &mut self.events)
         {
-            self.meter.complain(e.to_string());
+            self.meter.complain(causes(&e));
         }
         while let Some(event) = self.events.pop() {
             match event {
@@ -141,7 +142,7 @@ impl Container {
             if self.media.meter.is_empty() {
                 return Err(e);
             }
-            self.media.meter.complain(e.to_string());
+            self.media.meter.complain(causes(&e));
         }
         let mut report = ProbeReport::new(source, format);
         report.is_live = self.is_live;

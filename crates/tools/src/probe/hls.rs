@@ -1,9 +1,11 @@
 //! HLS streams: the playlists, and what is in the first variant.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use cmaf::read::Reader;
 use core_frame::{Limits, WallTime};
+use futures_util::future::join_all;
 use m3u8::{MediaPlaylist, MultivariantPlaylist, ParseOptions, Playlist};
 use reqwest::Url;
 
@@ -11,6 +13,7 @@ use super::Stop;
 use super::container::read_mp4;
 use super::meter::Meter;
 use super::report::{HlsReport, ProbeReport, RenditionReport, VariantReport};
+use crate::error::causes;
 use crate::hls::{Cursor, Http, Item, Loaded, Next, choose, join, parse_url};
 use crate::stats::Percentiles;
 use crate::{Error, Result};
@@ -49,56 +52,67 @@ pub(super) async fn probe(source: &str, http: &Http, stop: &Stop) -> Result<Prob
             choose(list, &loaded.url)?
         }
     };
-    let mut delays = Vec::new();
-    for (n, url) in urls.iter().enumerate() {
+    // The lists of one variant are followed side by side, as a player would.
+    let mut lists = Vec::new();
+    for url in urls {
         let list = http.media(url.clone()).await?;
         warn(&mut meter, &list.warnings);
-        if n == 0 {
-            media_list(&list.list, &mut hls);
-            report.is_live = !list.list.end_list;
-        }
-        let mut follower = Follower {
+        lists.push((list, url));
+    }
+    if let Some((first, _)) = lists.first() {
+        media_list(&first.list, &mut hls);
+        report.is_live = !first.list.end_list;
+    }
+    let found = Mutex::new(Found {
+        meter,
+        bytes: 0,
+        loaded: 0,
+        delays: Vec::new(),
+    });
+    let followers = lists.into_iter().map(|(list, url)| {
+        let follower = Follower {
             http,
-            meter: &mut meter,
+            found: &found,
             reader: Some(Reader::new(&Limits::default())),
             shift: None,
             map: None,
-            bytes: 0,
-            loaded: 0,
-            delays: &mut delays,
             is_live: !list.list.end_list,
             seconds: 0.0,
             wanted: stop.after,
         };
-        // The tracks of separate lists are looked at one after the other; each has its share of the time.
-        let share = stop.after.mul_f64((n + 1) as f64 / urls.len() as f64);
-        let part = Stop {
-            cancel: stop.cancel.clone(),
-            after: share.max(Duration::from_secs(1)),
-        };
-        let outcome = part.unless(begun, follower.follow(list, url)).await;
-        report.bytes += follower.bytes;
-        hls.loaded += follower.loaded;
-        if let Some(Err(e)) = outcome {
-            meter.complain(e.to_string());
+        follower.follow(list, url)
+    });
+    let outcome = stop.unless(begun, join_all(followers)).await;
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for result in outcome.into_iter().flatten() {
+        if let Err(e) = result {
+            found.meter.complain(causes(&e));
         }
     }
-    hls.latency_ms = Percentiles::of(delays).map(|p| p.p50);
+    report.bytes = found.bytes;
+    hls.loaded = found.loaded;
+    hls.latency_ms = Percentiles::of(found.delays).map(|p| p.p50);
     report.hls = Some(hls);
-    Ok(meter.finish(report))
+    Ok(found.meter.finish(report))
+}
+
+/// What the followers found together.
+struct Found {
+    meter: Meter,
+    bytes: u64,
+    loaded: u64,
+    /// From the end of a piece to its being here, in milliseconds.
+    delays: Vec<f64>,
 }
 
 /// Follows one media playlist.
 struct Follower<'a> {
     http: &'a Http,
-    meter: &'a mut Meter,
+    found: &'a Mutex<Found>,
     /// `None` when the segments are in a form that is not read.
     reader: Option<Reader>,
     shift: Option<u16>,
     map: Option<Url>,
-    bytes: u64,
-    loaded: u64,
-    delays: &'a mut Vec<f64>,
     is_live: bool,
     seconds: f64,
     /// Media that is enough of a stream that can be loaded faster than it plays.
@@ -106,7 +120,7 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
-    async fn follow(&mut self, mut loaded: Loaded<MediaPlaylist>, url: &Url) -> Result<()> {
+    async fn follow(mut self, mut loaded: Loaded<MediaPlaylist>, url: Url) -> Result<()> {
         let mut cursor = Cursor::start(&loaded.list);
         loop {
             match cursor.next(&loaded.list) {
@@ -119,12 +133,11 @@ impl Follower<'_> {
                     }
                 }
                 Next::Gap => {
-                    self.meter
-                        .complain("a segment is marked as missing".to_owned());
+                    self.complain("a segment is marked as missing");
                     cursor.advance(&loaded.list);
                 }
                 Next::Lost(n) => {
-                    self.meter.complain(format!(
+                    self.complain(&format!(
                         "{n} segments left the list before they were loaded"
                     ));
                     cursor = Cursor::start(&loaded.list);
@@ -147,8 +160,7 @@ impl Follower<'_> {
     /// `is_fresh`: it appeared in the list just now, so that its age is the stream's delay.
     async fn item(&mut self, base: &Url, item: &Item, is_fresh: bool) -> Result<()> {
         if item.is_encrypted && self.reader.take().is_some() {
-            self.meter
-                .complain("encrypted segments are counted, not read".to_owned());
+            self.complain("encrypted segments are counted, not read");
         }
         if let Some(map) = &item.map {
             let url = join(base, &map.uri)?;
@@ -158,37 +170,50 @@ impl Follower<'_> {
             }
         }
         self.load(join(base, &item.uri)?, item.range).await?;
-        self.loaded += 1;
-        self.seconds += item.duration.as_secs_f64();
+        let mut found = self.found();
+        found.loaded += 1;
         if let (true, Some(wall)) = (is_fresh, item.wall) {
             let end = wall.offset(item.duration).unix_nanos();
             let now = WallTime::from(SystemTime::now()).unix_nanos();
-            self.delays.push((now - end) as f64 / 1_000_000.0);
+            found.delays.push((now - end) as f64 / 1_000_000.0);
         }
+        drop(found);
+        self.seconds += item.duration.as_secs_f64();
         Ok(())
     }
 
     async fn load(&mut self, url: Url, range: Option<m3u8::ByteRange>) -> Result<()> {
         let mut body = Vec::new();
-        self.bytes += self
+        let bytes = self
             .http
             .load(url, range, |bytes| body.extend_from_slice(&bytes))
             .await?;
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.bytes += bytes;
         let Some(reader) = &mut self.reader else {
             return Ok(());
         };
         if body.first() == Some(&0x47) {
-            self.meter
+            found
+                .meter
                 .complain("MPEG-TS segments are counted, not read".to_owned());
             self.reader = None;
             return Ok(());
         }
         reader.push(&body);
-        if let Err(e) = read_mp4(reader, &mut self.shift, self.meter) {
-            self.meter.complain(e.to_string());
+        if let Err(e) = read_mp4(reader, &mut self.shift, &mut found.meter) {
+            found.meter.complain(causes(&e));
             self.reader = None;
         }
         Ok(())
+    }
+
+    fn complain(&self, message: &str) {
+        self.found().meter.complain(message.to_owned());
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

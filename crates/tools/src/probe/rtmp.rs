@@ -9,6 +9,7 @@ use ingest_rtmp::wire::message::MessageType;
 use super::container::FlvMedia;
 use super::report::ProbeReport;
 use super::{ProbeOptions, Stop};
+use crate::error::causes;
 use crate::rtmp::Connection;
 use crate::{Error, Result};
 
@@ -55,7 +56,7 @@ pub(super) async fn probe(
             Some(Ok(Some(_))) => {}
             Some(Err(e)) if media.meter.is_empty() => return Err(e),
             Some(Err(e)) => {
-                media.meter.complain(e.to_string());
+                media.meter.complain(causes(&e));
                 break;
             }
         }
