@@ -316,7 +316,11 @@ impl Feed {
             program_date_time: self.epoch.wall_at(start),
             init: Arc::clone(&self.init),
             gap: complete && open.parts.iter().all(|p| p.gap),
-            independent: open.parts.first().is_some_and(|p| p.independent),
+            independent: open
+                .parts
+                .iter()
+                .find(|p| !p.gap)
+                .is_some_and(|p| p.independent),
             parts: open.parts.clone(),
             complete,
             len: open.len,

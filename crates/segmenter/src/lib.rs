@@ -66,11 +66,13 @@
 #![forbid(unsafe_code)]
 
 mod config;
+
 mod feed;
 mod keep;
 mod lane;
 mod plan;
 mod segmenter;
+
 mod shell;
 mod window;
 

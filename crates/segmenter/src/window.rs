@@ -240,7 +240,7 @@ pub struct Segment {
     pub complete: bool,
     /// No media at all: EXT-X-GAP.
     pub gap: bool,
-    /// Begins with an independently decodable frame.
+    /// Its first media (gaps left out) begins with an independently decodable frame.
     pub independent: bool,
     /// Bytes in all.
     pub len: u64,

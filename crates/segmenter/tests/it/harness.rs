@@ -162,6 +162,8 @@ pub(crate) struct Harness {
     fixed: Option<(MediaTime, u32)>,
     /// Frames are so irregular that no part length suits them: parts may be short, never long.
     lenient: bool,
+    /// How far tracks may begin apart, beyond a frame.
+    apart: MediaTime,
 }
 
 impl Harness {
@@ -178,11 +180,16 @@ impl Harness {
             missed_hints: 0,
             fixed: None,
             lenient: false,
+            apart: MediaTime::ZERO,
         }
     }
 
     pub(crate) fn lenient(&mut self) {
         self.lenient = true;
+    }
+
+    pub(crate) fn tolerate(&mut self, apart: MediaTime) {
+        self.apart = apart;
     }
 
     pub(crate) fn tracks(&mut self, table: &Arc<TrackTable>) {
@@ -338,7 +345,7 @@ impl Harness {
                 });
                 let apart = (other.start - segment.start).abs();
                 assert!(
-                    apart <= frame || segment.gap || other.gap,
+                    apart <= frame + self.apart || segment.gap || other.gap,
                     "msn {}: {} and {}",
                     segment.msn,
                     other.start,

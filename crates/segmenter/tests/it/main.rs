@@ -7,3 +7,4 @@ mod players;
 mod rates;
 mod shell;
 mod trouble;
+mod variants;
