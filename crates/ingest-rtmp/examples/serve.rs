@@ -1,9 +1,10 @@
 //! An RTMP server in a few lines: publish to and play from `rtmp://127.0.0.1:1935/live/cam`.
 //!
-//! `cargo run -p millstream-ingest-rtmp --example serve [ADDRESS] [latency|default|throughput]`
+//! `cargo run -p millstream-ingest-rtmp --example serve [ADDRESS] [latency|default|throughput|MILLISECONDS]`
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::{AppSpec, Engine};
 use millstream_ingest_rtmp::net::{Config, FanOut, RtmpProtocol};
@@ -17,6 +18,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     config.fan_out = match args.next().as_deref() {
         Some("latency") => FanOut::LatencyFirst,
         Some("throughput") => FanOut::ThroughputFirst,
+        Some(text) if text.parse::<u64>().is_ok() => {
+            FanOut::Every(Duration::from_millis(text.parse()?))
+        }
         _ => FanOut::Default,
     };
     let engine = Engine::builder()

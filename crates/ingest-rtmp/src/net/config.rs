@@ -61,10 +61,10 @@ impl Config {
 pub enum FanOut {
     /// Each frame at once.
     LatencyFirst,
-    /// What arrives within 33 ms: about one picture and its sound.
+    /// What arrives within 40 ms: a picture or two and their sound.
     #[default]
     Default,
-    /// What arrives within 130 ms.
+    /// What arrives within 220 ms.
     ThroughputFirst,
     /// What arrives within a time of your own.
     Every(Duration),
@@ -76,8 +76,8 @@ impl FanOut {
     pub const fn pace(self) -> Pace {
         match self {
             Self::LatencyFirst => Pace::EachFrame,
-            Self::Default => Pace::Every(Duration::from_millis(33)),
-            Self::ThroughputFirst => Pace::Every(Duration::from_millis(130)),
+            Self::Default => Pace::Every(Duration::from_millis(40)),
+            Self::ThroughputFirst => Pace::Every(Duration::from_millis(220)),
             Self::Every(time) => Pace::Every(time),
         }
     }

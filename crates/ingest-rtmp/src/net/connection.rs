@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use bus::{IngestContext, Peer, PlaybackRegistry};
@@ -22,7 +23,10 @@ pub(super) struct Shared {
     pub(super) ctx: IngestContext,
     pub(super) playback: Option<Arc<dyn PlaybackRegistry>>,
     pub(super) admission: Arc<Admission>,
-    pub(super) shutdown: CancellationToken,
+    /// Fires when the server stops.
+    pub(super) stop: CancellationToken,
+    /// Set before `stop` fires: to look at it costs no lock.
+    pub(super) stopping: AtomicBool,
 }
 
 pub(super) struct Connection {
@@ -116,7 +120,7 @@ impl Connection {
 
     /// The peer's next request; `None` when it closed.
     async fn request(&mut self) -> Result<Option<Event>, Error> {
-        let shutdown = self.shared.shutdown.clone();
+        let stop = self.shared.stop.clone();
         loop {
             while let Some(event) = self.events.pop_front() {
                 match event {
@@ -130,7 +134,7 @@ impl Connection {
             }
             let deadline = self.session.poll_timeout().map(|(at, _)| at);
             tokio::select! {
-                () = shutdown.cancelled() => return Err(Error::ShuttingDown),
+                () = stop.cancelled() => return Err(Error::ShuttingDown),
                 ready = self.stream.writable(), if !self.replies.is_empty() => {
                     ready?;
                     self.write_replies()?;

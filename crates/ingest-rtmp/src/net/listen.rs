@@ -1,7 +1,7 @@
 //! The listener: binds, accepts, and starts a task for each connection.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -96,7 +96,8 @@ impl InboundProtocol for RtmpProtocol {
             ctx,
             playback: self.playback.clone(),
             admission: Arc::clone(&admission),
-            shutdown: shutdown.clone(),
+            stop: CancellationToken::new(),
+            stopping: AtomicBool::new(false),
         });
         let tasks = TaskTracker::new();
         let ids = AtomicU64::new(1);
@@ -118,6 +119,8 @@ impl InboundProtocol for RtmpProtocol {
             }
         }
         drop(listener);
+        shared.stopping.store(true, Ordering::Release);
+        shared.stop.cancel();
         tasks.close();
         tasks.wait().await;
         Ok(())

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -11,6 +12,8 @@ use bus::{
     ViewReader, ViewSpec,
 };
 use core_frame::{MediaKind, StreamError};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 
 use super::connection::{Connection, LINGER, Next};
 use super::writer::Outgoing;
@@ -105,21 +108,28 @@ enum Step {
 
 impl Player {
     async fn run(&mut self, connection: &mut Connection) -> Result<Next, Error> {
-        let shutdown = connection.shared.shutdown.clone();
-        let mut cancelled = pin!(shutdown.cancelled());
+        let shared = Arc::clone(&connection.shared);
+        let mut stopped = pin!(shared.stop.cancelled());
         let mut armed = false;
         loop {
             let step = poll_fn(|cx| {
-                // Once polled it wakes this task when it fires; to look again each time costs a lock.
+                // A player costs little more than its writes, so each wake touches as little as it can: what was polled
+                // once wakes this task when it fires, and then a flag tells.
                 if !armed {
                     armed = true;
-                    let _ = cancelled.as_mut().poll(cx);
+                    let _ = stopped.as_mut().poll(cx);
+                    match connection.stream.poll_read_ready(cx) {
+                        Poll::Ready(Ok(())) => armed = false,
+                        Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
+                        Poll::Pending => {}
+                    }
                 }
-                if shutdown.is_cancelled() {
+                if shared.stopping.load(Ordering::Acquire) {
                     return Poll::Ready(Ok(Step::ShutDown));
                 }
-                if let Poll::Ready(ready) = connection.stream.poll_read_ready(cx) {
-                    return Poll::Ready(ready.map(|()| Step::Readable));
+                if !armed || is_readable(&connection.stream) {
+                    armed = false;
+                    return Poll::Ready(Ok(Step::Readable));
                 }
                 let Some(reader) = &mut self.reader else {
                     return Poll::Pending;
@@ -129,18 +139,20 @@ impl Player {
                     .map(|batch| Ok(batch.map_or(Step::Ended, |b| Step::Batch(Outgoing::new(b)))))
             })
             .await?;
-            match step {
+            let push = match step {
                 Step::Batch(mut out) => {
                     let n = out.write(&connection.stream)?;
                     self.delivered(n);
-                    if !out.is_done() && !self.push(connection, Some(out)).await? {
-                        return Ok(Next::Closed);
+                    if out.is_done() {
+                        continue;
                     }
+                    Some(out)
                 }
                 Step::Readable => {
                     if !connection.read_small()? {
                         return Ok(Next::Closed);
                     }
+                    None
                 }
                 Step::Ended => {
                     let reason = self.reader.as_ref().and_then(ViewReader::end_reason);
@@ -152,15 +164,14 @@ impl Player {
                     connection.take(Ok(()))?;
                     return Err(Error::ShuttingDown);
                 }
+            };
+            // From here on it is not the usual way: a slow socket, or a peer that said something.
+            armed = false;
+            if !self.push(connection, push).await? {
+                return Ok(Next::Closed);
             }
             if let Some(next) = self.events(connection)? {
                 return Ok(next);
-            }
-            if !connection.replies.is_empty() {
-                connection.write_replies()?;
-                if !connection.replies.is_empty() && !self.push(connection, None).await? {
-                    return Ok(Next::Closed);
-                }
             }
         }
     }
@@ -174,7 +185,7 @@ impl Player {
     ) -> Result<bool, Error> {
         let stall = connection.shared.config.limits.stall();
         let stalled = || Error::Stalled(stall.as_millis() as u64);
-        let shutdown = connection.shared.shutdown.clone();
+        let stop = connection.shared.stop.clone();
         let kicked = self.reader.as_mut().map(ViewReader::ended_by_other);
         let mut deadline = tokio::time::Instant::now() + stall;
         let mut stopping = false;
@@ -214,7 +225,7 @@ impl Player {
                     return Err(if stopping { Error::ShuttingDown } else { stalled() });
                 }
                 // Nothing can be said in the middle of a message: there is a little time to complete it.
-                () = shutdown.cancelled(), if !stopping => {
+                () = stop.cancelled(), if !stopping => {
                     stopping = true;
                     deadline = tokio::time::Instant::now() + LINGER;
                 }
@@ -298,6 +309,11 @@ impl Player {
             reader.delivered(bytes as u64);
         }
     }
+}
+
+/// True when the socket has told that there is something to read: a look at a flag, not a system call.
+fn is_readable(stream: &TcpStream) -> bool {
+    stream.try_io(Interest::READABLE, || Ok(())).is_ok()
 }
 
 async fn fires(token: Option<&tokio_util::sync::CancellationToken>) {

@@ -41,7 +41,7 @@ pub(super) async fn run(
 
 async fn ingest(connection: &mut Connection, publish: PublishSession) -> Result<Next, Error> {
     let kicked = publish.kicked();
-    let shutdown = connection.shared.shutdown.clone();
+    let stop = connection.shared.stop.clone();
     let mut buffer = vec![0; READ];
     let mut frames = Vec::new();
     loop {
@@ -59,7 +59,7 @@ async fn ingest(connection: &mut Connection, publish: PublishSession) -> Result<
         }
         tokio::select! {
             () = kicked.cancelled() => return Err(dismiss(connection, Error::Kicked)),
-            () = shutdown.cancelled() => return Err(dismiss(connection, Error::ShuttingDown)),
+            () = stop.cancelled() => return Err(dismiss(connection, Error::ShuttingDown)),
             ready = connection.stream.writable(), if !connection.replies.is_empty() => {
                 ready?;
                 connection.write_replies()?;

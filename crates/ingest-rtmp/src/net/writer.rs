@@ -50,7 +50,12 @@ impl Outgoing {
                     _ => skip = skip.saturating_sub(piece.len()),
                 }
             }
-            match stream.try_write_vectored(&slices) {
+            let written = match slices.as_slice() {
+                // The plain call is the cheaper one.
+                [one] => stream.try_write(one),
+                several => stream.try_write_vectored(several),
+            };
+            match written {
                 Ok(n) => self.done = self.done.saturating_add(n),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 Err(e) => return Err(e),
