@@ -5,6 +5,7 @@
   const SLACK = 0.2;        // above TARGET + SLACK it plays a little faster
   const JUMP = 2.5;         // this far behind it jumps to the live edge
   const KEEP_BEHIND = 20;   // seconds kept for a pause or a look back
+  const VIDEO = /^(avc|hvc|hev|vvc|vvi|av01|vp0|dvh)/i;
   const SILENCE = 8000;     // ms without a byte after which the connection counts as dead
 
   const { $, addresses, links, chart } = Millstream;
@@ -46,6 +47,7 @@
   video.onvolumechange = () => { if (!video.muted) sound.hidden = true; };
   video.onplaying = () => {
     if (stats.startMs === null) stats.startMs = Math.round(performance.now() - begun);
+    tries = 0;
     note(""); badge("LIVE", "live");
     sound.hidden = !video.muted;
   };
@@ -56,6 +58,7 @@
   // ---- fragmented MP4 over WebSocket ----
   const Source = window.ManagedMediaSource || window.MediaSource;
   let session = null;
+  let tries = 0;   // since it last played
 
   class Session {
     constructor() {
@@ -90,6 +93,10 @@
         this.end(`this browser cannot play ${codecs}`, true);
         return;
       }
+      // A source buffer keeps the kinds of tracks it began with: sound that comes or goes needs a new one.
+      const kinds = codecs.split(",").map((c) => (VIDEO.test(c) ? "v" : "a")).join("");
+      if (this.kinds !== undefined && this.kinds !== kinds) { this.end("the tracks changed …", false, true); return; }
+      this.kinds = kinds;
       // The queue keeps order: what is already waiting belongs to the old configuration.
       this.queue.push(() => {
         if (!this.buffer) {
@@ -154,7 +161,7 @@
       this.trim(KEEP_BEHIND);
     }
 
-    end(why, final) {
+    end(why, final, now) {
       if (this.closed) return;
       this.closed = true;
       if (this.socket) { this.socket.onclose = null; this.socket.close(); }
@@ -163,7 +170,7 @@
       badge(final ? "not playable" : "reconnecting", "warn");
       note(why);
       session = null;
-      if (!final) { stats.reconnects++; stats.startMs = null; begun = performance.now(); setTimeout(start, Math.min(5000, 500 * stats.reconnects)); }
+      if (!final) { stats.reconnects++; stats.startMs = null; begun = performance.now(); setTimeout(start, now ? 0 : Math.min(5000, 500 * ++tries)); }
     }
   }
 
