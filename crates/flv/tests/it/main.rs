@@ -1,5 +1,6 @@
 //! Behaviour of the crate as a whole, one file a scenario.
 
+mod allocations;
 mod damage;
 mod demux_samples;
 mod enhanced;
@@ -8,3 +9,6 @@ mod players;
 mod rendering;
 mod round_trip;
 mod sample;
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;

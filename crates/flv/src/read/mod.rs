@@ -1,12 +1,18 @@
 //! FLV files and HTTP-FLV streams: bytes split anywhere to tags, with resynchronisation after damage.
 
+mod event;
+mod header;
+
 use std::collections::VecDeque;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use core_frame::Limits;
 
 use crate::write::{TAG_HEADER, TAG_TRAILER};
 use crate::{Error, TagKind, error::Result};
+use header::{Header, Trailer};
+
+pub use event::{Damage, DamageKind, FileEvent};
 
 /// A data offset beyond this is taken for damage.
 const OFFSET_MAX: u32 = 64 * 1024;
@@ -17,76 +23,6 @@ const SCAN_TAG_MAX: usize = 1024 * 1024;
 const NOT_FLV_AFTER: u64 = 256 * 1024;
 /// File header up to the data offset.
 const FILE_HEADER: usize = 9;
-
-/// What a reader found, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FileEvent {
-    /// A file header. More than one where files or connections were joined.
-    Header {
-        /// It announces audio. Many senders announce what they do not send, and the reverse.
-        audio: bool,
-        /// It announces video.
-        video: bool,
-    },
-    /// A tag.
-    Tag {
-        /// What it carries.
-        kind: TagKind,
-        /// Its time: the 32-bit wire clock.
-        timestamp_ms: u32,
-        /// Its body; no copy of its own.
-        body: Bytes,
-        /// Where it begins, in bytes from the start of the input.
-        offset: u64,
-    },
-    /// Something was wrong. The reader has gone on.
-    Damage(Damage),
-}
-
-/// Damage that a reader met and got over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// Where, in bytes from the start of the input.
-    pub offset: u64,
-    /// What.
-    pub kind: DamageKind,
-    /// Bytes that were passed over.
-    pub skipped: u64,
-}
-
-/// The kinds of damage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum DamageKind {
-    /// The input does not begin with a file header: a recording that was cut, a stream joined in the middle.
-    NoHeader,
-    /// The data offset is below 9 or absurdly large; taken for 9.
-    DataOffset,
-    /// `PreviousTagSize` does not match the tag before it, but a tag follows: the size is wrong, the tag is kept.
-    PreviousTagSize,
-    /// Bytes that are no tag, or a tag whose length leads nowhere.
-    Garbage,
-    /// A tag of a type that is not known, or an encrypted one; passed over.
-    UnknownTag,
-    /// The input ends inside a tag.
-    Truncated,
-}
-
-impl DamageKind {
-    /// The name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NoHeader => "no_header",
-            Self::DataOffset => "data_offset",
-            Self::PreviousTagSize => "previous_tag_size",
-            Self::Garbage => "garbage",
-            Self::UnknownTag => "unknown_tag",
-            Self::Truncated => "truncated",
-        }
-    }
-}
 
 /// A push parser: give it bytes as they come, take events out.
 ///
@@ -437,84 +373,5 @@ impl FileReader {
         let len = len.min(self.buf.len());
         self.buf.advance(len);
         self.offset = self.offset.saturating_add(len as u64);
-    }
-}
-
-/// A tag header (annex E.4.1).
-struct Header {
-    kind: u8,
-    body_len: usize,
-    timestamp_ms: u32,
-    stream: u32,
-    /// First byte of the body, where it has come.
-    body: Option<u8>,
-}
-
-impl Header {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (head, body) = bytes.split_first_chunk::<TAG_HEADER>()?;
-        let [kind, l2, l1, l0, t2, t1, t0, t3, s2, s1, s0] = *head;
-        let body_len = u32::from_be_bytes([0, l2, l1, l0]) as usize;
-        // With a body its first byte is part of what makes a header likely.
-        if body_len > 0 && body.is_empty() {
-            return None;
-        }
-        Some(Self {
-            kind,
-            body_len,
-            timestamp_ms: u32::from_be_bytes([t3, t2, t1, t0]),
-            stream: u32::from_be_bytes([0, s2, s1, s0]),
-            body: body.first().copied().filter(|_| body_len > 0),
-        })
-    }
-
-    /// Header and body.
-    fn whole(&self) -> usize {
-        TAG_HEADER.saturating_add(self.body_len)
-    }
-
-    /// True when this could be the header of a tag that we read.
-    fn is_plausible(&self, body_max: usize) -> bool {
-        let Some(kind) = TagKind::from_number(self.kind) else {
-            return false;
-        };
-        let body = match (kind, self.body) {
-            (_, None) => true,
-            // An AMF0 string.
-            (TagKind::Script, Some(first)) => first == 2,
-            // A frame type of 1 to 5, legacy or Enhanced; metadata frames ignore the type.
-            (TagKind::Video, Some(first)) => {
-                first & 0x80 != 0 || matches!(first >> 4, 1..=5) && first & 0x0F != 0
-            }
-            (TagKind::Audio, Some(_)) => true,
-        };
-        self.stream == 0 && self.body_len <= body_max && body
-    }
-
-    /// True when this could be the header of a tag of another type, or of an encrypted one.
-    fn is_foreign(&self, body_max: usize) -> bool {
-        self.stream == 0
-            && self.kind & 0xC0 == 0
-            && self.kind != 0
-            && TagKind::from_number(self.kind).is_none()
-            && self.body_len <= body_max
-    }
-}
-
-enum Trailer {
-    NotYet,
-    Right,
-    Wrong,
-}
-
-impl Trailer {
-    /// `PreviousTagSize` behind the tag at the front of `bytes`.
-    fn of(bytes: &[u8], head: &Header) -> Self {
-        let behind = bytes.get(head.whole()..).and_then(|b| b.first_chunk::<4>());
-        match behind {
-            None => Self::NotYet,
-            Some(size) if u32::from_be_bytes(*size) as usize == head.whole() => Self::Right,
-            Some(_) => Self::Wrong,
-        }
     }
 }
