@@ -62,7 +62,10 @@ pub use demux::{Demuxer, Event, Events, Script};
 pub use error::{Error, Result};
 pub use fourcc::FourCc;
 pub use metadata::{Metadata, metadata};
-pub use mux::{Head, body_head, sequence_header, timestamp_ms};
+pub use mux::{
+    Head, body_head, color_metadata, multitrack_head, multitrack_sequence_header, sequence_header,
+    timestamp_ms,
+};
 pub use read::{Damage, DamageKind, FileEvent, FileReader};
 pub use render::FlvRender;
 pub use tag::TagKind;

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use core_frame::{CodecId, FrameFlags, MediaFrame, MediaTime, TrackInfo};
+use core_frame::{CodecId, FrameFlags, MediaFrame, MediaKind, MediaTime, TrackInfo};
 
+use crate::amf0::{self, Value};
 use crate::{Error, FourCc, config, error::Result};
 
 /// What stands before the payload in a tag or message body: at most [`Head::MAX`] bytes, inline.
@@ -111,6 +112,70 @@ pub fn sequence_header(track: &TrackInfo) -> Option<Bytes> {
         }
         _ => return None,
     }
+    Some(out.freeze())
+}
+
+/// As [`body_head`], for track `index` of a multitrack stream: the Enhanced form with one track in a body (E-RTMP v2,
+/// `AvMultitrackType.OneTrack`), for receivers that said they know multitrack.
+///
+/// # Errors
+/// [`Error::Unsupported`] for codecs without a FourCC.
+pub fn multitrack_head(frame: &MediaFrame, track: &TrackInfo, index: u8) -> Result<Head> {
+    let fourcc = fourcc(track.codec)?;
+    let one_track = |first: u8, packet_type: u8| {
+        let head = Head::EMPTY.put(&[first, packet_type]).put(&fourcc.0);
+        head.put(&[index])
+    };
+    if track.kind() != MediaKind::Video {
+        return Ok(one_track(0x95, 1));
+    }
+    let first = 0x86 | frame_type(frame.flags) << 4;
+    if !track.codec.is_nal() {
+        return Ok(one_track(first, 1));
+    }
+    Ok(match composition_ms(frame).to_be_bytes() {
+        [_, 0, 0, 0] => one_track(first, 3),
+        [_, a, b, c] => one_track(first, 1).put(&[a, b, c]),
+    })
+}
+
+/// As [`sequence_header`], for track `index` of a multitrack stream.
+#[must_use]
+pub fn multitrack_sequence_header(track: &TrackInfo, index: u8) -> Option<Bytes> {
+    let fourcc = FourCc::of(track.codec)?;
+    let needs_config = track.kind() == MediaKind::Video || track.codec == CodecId::Aac;
+    if needs_config && track.config.is_empty() {
+        return None;
+    }
+    let mut out = BytesMut::with_capacity(track.config.len() + 32);
+    out.put_u8(match track.kind() {
+        MediaKind::Video => 0x96,
+        _ => 0x95,
+    });
+    out.put_u8(0);
+    out.put_slice(&fourcc.0);
+    out.put_u8(index);
+    config::put_wire(track.codec, &track.config, &mut out);
+    Some(out.freeze())
+}
+
+/// The body that tells the colour of a track's pictures (E-RTMP v2, "Metadata Frame"); `None` where the colour is not
+/// known, and for H.264, whose legacy form has no room for it. Receivers of Enhanced RTMP v1 know it.
+#[must_use]
+pub fn color_metadata(track: &TrackInfo) -> Option<Bytes> {
+    let color = track.video?.color?;
+    let fourcc = FourCc::of(track.codec).filter(|_| track.codec != CodecId::H264)?;
+    let config = Value::object([
+        ("colorPrimaries", u32::from(color.primaries)),
+        ("transferCharacteristics", u32::from(color.transfer)),
+        ("matrixCoefficients", u32::from(color.matrix)),
+    ]);
+    let info = Value::object([("colorConfig", config)]);
+    let mut out = BytesMut::with_capacity(128);
+    // The frame type of a metadata frame is to be ignored; 5, "command", is what senders write.
+    out.put_u8(0xD4);
+    out.put_slice(&fourcc.0);
+    out.put_slice(&amf0::write(&["colorInfo".into(), info]));
     Some(out.freeze())
 }
 

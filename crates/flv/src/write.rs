@@ -3,7 +3,10 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use core_frame::{MediaFrame, MediaKind, TrackId, TrackInfo, TrackTable};
 
-use crate::{TagKind, body_head, error::Result, metadata, sequence_header, timestamp_ms};
+use crate::{
+    TagKind, body_head, error::Result, metadata, multitrack_head, multitrack_sequence_header,
+    sequence_header, timestamp_ms, track_index,
+};
 
 /// Bytes of a tag header.
 pub(crate) const TAG_HEADER: usize = 11;
@@ -92,8 +95,11 @@ impl Pick {
 pub struct FileWriter {
     video_pick: Pick,
     audio_pick: Pick,
+    is_multitrack: bool,
     video: Option<TrackInfo>,
     audio: Option<TrackInfo>,
+    /// Tracks beyond the first of each kind, with their numbers on the wire.
+    others: Vec<(u8, TrackInfo)>,
     begun: bool,
     last_ms: u32,
 }
@@ -115,16 +121,34 @@ impl FileWriter {
         }
     }
 
+    /// A writer of all video and audio tracks: the first of each kind as everyone expects it, the others in Enhanced
+    /// multitrack bodies, which other readers pass over.
+    #[must_use]
+    pub fn multitrack() -> Self {
+        Self {
+            is_multitrack: true,
+            ..Self::default()
+        }
+    }
+
     /// The tracks change: the file header at first, then metadata and the configurations, stamped with the time of the
     /// last frame.
     pub fn tracks(&mut self, table: &TrackTable, out: &mut BytesMut) {
         self.video = self.video_pick.of(MediaKind::Video, table).cloned();
         self.audio = self.audio_pick.of(MediaKind::Audio, table).cloned();
+        self.others = self.number_others(table);
         if !self.begun {
             out.put_slice(&file_header(self.video.is_some(), self.audio.is_some()));
             self.begun = true;
         }
         let _ = put_headers(self.video.as_ref(), self.audio.as_ref(), self.last_ms, out);
+        for (index, track) in &self.others {
+            if let (Some(kind), Some(body)) =
+                (kind_of(track), multitrack_sequence_header(track, *index))
+            {
+                let _ = write_tag(kind, self.last_ms, &[], &body, out);
+            }
+        }
     }
 
     /// Appends the tag of a frame. False when its track is not written.
@@ -132,14 +156,51 @@ impl FileWriter {
     /// # Errors
     /// FLV cannot carry the frame.
     pub fn frame(&mut self, frame: &MediaFrame, out: &mut BytesMut) -> Result<bool> {
-        let Some((kind, track)) = choose(self.video.as_ref(), self.audio.as_ref(), frame) else {
-            return Ok(false);
+        let other = || self.others.iter().find(|(_, t)| t.id == frame.track);
+        let (kind, head) = match choose(self.video.as_ref(), self.audio.as_ref(), frame) {
+            Some((kind, track)) => (kind, body_head(frame, track)?),
+            None => match other().and_then(|(n, t)| Some((n, t, kind_of(t)?))) {
+                Some((index, track, kind)) => (kind, multitrack_head(frame, track, *index)?),
+                None => return Ok(false),
+            },
         };
-        let head = body_head(frame, track)?;
         let time = timestamp_ms(frame.dts);
         write_tag(kind, time, head.as_ref(), &frame.payload, out)?;
         self.last_ms = time;
         Ok(true)
+    }
+
+    /// Tracks keep the numbers that [`track_index`] knows them by; others get the next free one.
+    fn number_others(&self, table: &TrackTable) -> Vec<(u8, TrackInfo)> {
+        let mut others: Vec<(u8, TrackInfo)> = Vec::new();
+        if !self.is_multitrack {
+            return others;
+        }
+        let first = [self.video.as_ref(), self.audio.as_ref()].map(|t| t.map(|t| t.id));
+        for track in &table.tracks {
+            if kind_of(track).is_none() || first.contains(&Some(track.id)) {
+                continue;
+            }
+            let is_free = |n: &u8| {
+                let taken = |(used, t): &(u8, TrackInfo)| used == n && t.kind() == track.kind();
+                !others.iter().any(taken)
+            };
+            let own = track_index(track.id)
+                .filter(|(kind, n)| *kind == track.kind() && *n > 0)
+                .map(|(_, n)| n);
+            if let Some(n) = own.into_iter().chain(1..=u8::MAX).find(is_free) {
+                others.push((n, TrackInfo::clone(track)));
+            }
+        }
+        others
+    }
+}
+
+fn kind_of(track: &TrackInfo) -> Option<TagKind> {
+    match track.kind() {
+        MediaKind::Video => Some(TagKind::Video),
+        MediaKind::Audio => Some(TagKind::Audio),
+        _ => None,
     }
 }
 

@@ -52,6 +52,68 @@ fn files_come_back_as_they_went() {
 }
 
 #[test]
+fn all_tracks_come_back_from_a_multitrack_file() {
+    for (name, bytes) in ALL {
+        let media = sample::demux(bytes);
+        let mut out = BytesMut::new();
+        let mut writer = FileWriter::multitrack();
+        writer.tracks(&media.table, &mut out);
+        for frame in &media.frames {
+            assert!(writer.frame(frame, &mut out).expect("writable"));
+        }
+        let back = sample::demux(&out);
+        assert_eq!(back.errors, [], "{name}");
+        let essence = |t: &TrackInfo| (t.id, t.codec, t.config.clone());
+        let tracks =
+            |table: &TrackTable| -> Vec<_> { table.tracks.iter().map(|t| essence(t)).collect() };
+        assert_eq!(tracks(&back.table), tracks(&media.table), "{name}");
+        assert_eq!(back.frames, media.frames, "{name}");
+    }
+}
+
+#[test]
+fn foreign_tracks_get_numbers_of_their_own() {
+    let media = sample::demux(sample::named("ffmpeg5_h264_aac"));
+    let video = media.table.video().expect("video");
+    let ids = [5, 6, 14, 16].map(core_frame::TrackId);
+    let table = TrackTable::new(ids.map(|id| {
+        let mut track = TrackInfo::clone(video);
+        track.id = id;
+        track
+    }));
+    let mut out = BytesMut::new();
+    FileWriter::multitrack().tracks(&table, &mut out);
+    let back = sample::demux(&out);
+    let found: Vec<_> = back.table.tracks.iter().map(|t| t.id.0).collect();
+    // The first is track 0; 14 and 16 are tracks 2 and 3 of multitrack and stay so; the other gets what is free.
+    assert_eq!(found, [1, 12, 14, 16]);
+}
+
+#[test]
+fn color_goes_there_and_back() {
+    let media = sample::demux(sample::named("ffmpeg9_hevc_aac"));
+    let mut track = TrackInfo::clone(media.table.video().expect("video"));
+    let color = core_frame::ColorInfo {
+        primaries: 9,
+        transfer: 18,
+        matrix: 9,
+        full_range: false,
+    };
+    if let Some(video) = &mut track.video {
+        video.color = Some(color);
+    }
+    let tags = [
+        millstream_flv::sequence_header(&track).expect("a configuration"),
+        millstream_flv::color_metadata(&track).expect("colour"),
+    ];
+    let tags = tags.map(|body| (millstream_flv::TagKind::Video, 0, body));
+    let back = sample::demux_tags(tags);
+    assert_eq!(back.table.video().and_then(|t| t.video?.color), Some(color));
+    track.codec = core_frame::CodecId::H264;
+    assert_eq!(millstream_flv::color_metadata(&track), None);
+}
+
+#[test]
 fn any_split_gives_the_same_events() {
     for (name, bytes) in ALL {
         let whole = sample::read(bytes, bytes.len());
