@@ -1,95 +1,25 @@
 //! ffmpeg, GStreamer and rtmpdump against the server; each is left out, and says so, where it is not installed.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use testkit::clients;
+use testkit::{Finished, Program, Running};
 
 use crate::rig::{Rig, until};
 
-/// The program, if it is there.
-fn program(name: &str) -> Option<PathBuf> {
-    let paths = std::env::var_os("PATH")?;
-    let found = std::env::split_paths(&paths)
-        .map(|dir| dir.join(name))
-        .find(|path| path.is_file());
-    if found.is_none() {
-        eprintln!("left out: {name} is not installed");
-    }
-    found
-}
-
-/// A program that is killed when the test is over before it.
-struct Running(Option<Child>);
-
-fn spawn(program: &PathBuf, args: &[&str]) -> Running {
-    let child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    Running(Some(child.unwrap()))
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-/// What it said, on standard output and standard error.
-async fn output(mut running: Running) -> (String, String) {
-    let child = running.0.take().unwrap();
-    let id = child.id();
-    let start = Instant::now();
-    let done = tokio::task::spawn_blocking(|| child.wait_with_output());
-    let output = tokio::time::timeout(Duration::from_secs(60), done).await;
-    let output = output.unwrap_or_else(|_| panic!("process {id} runs for {:?}", start.elapsed()));
-    let output = output.unwrap().unwrap();
-    (
-        String::from_utf8_lossy(&output.stdout).into_owned(),
-        String::from_utf8_lossy(&output.stderr).into_owned(),
-    )
-}
+const PICTURE_AND_TONE: &str = "-re -f lavfi -i testsrc2=s=320x180:r=25 -f lavfi -i sine=r=48000";
+const X264_AAC: &str = "-c:v libx264 -preset ultrafast -tune zerolatency -g 25 -c:a aac -f flv";
 
 /// ffmpeg publishing picture and tone at their own rate.
-fn ffmpeg(program: &PathBuf, url: &str, seconds: &str) -> Running {
-    spawn(
-        program,
-        &[
-            "-v",
-            "error",
-            "-re",
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc2=s=320x180:r=25",
-            "-f",
-            "lavfi",
-            "-i",
-            "sine=r=48000",
-            "-t",
-            seconds,
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-            "-tune",
-            "zerolatency",
-            "-g",
-            "25",
-            "-bf",
-            "0",
-            "-c:a",
-            "aac",
-            "-f",
-            "flv",
-            url,
-        ],
-    )
+fn publish(program: Program, codecs: &str, seconds: u32, url: &str) -> Running {
+    let seconds = seconds.to_string();
+    let program = program.line(PICTURE_AND_TONE).args(["-t", &seconds]);
+    program.line(codecs).arg(url).spawn().unwrap()
+}
+
+async fn finish(running: Running) -> Finished {
+    let done = tokio::task::spawn_blocking(|| running.finish_within(Duration::from_secs(40)));
+    done.await.unwrap()
 }
 
 async fn publishing(rig: &Rig, app: &str, name: &str) {
@@ -104,113 +34,136 @@ async fn publishing(rig: &Rig, app: &str, name: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ffmpeg_publishes_and_ffprobe_reads() {
-    let (Some(encoder), Some(ffprobe)) = (program("ffmpeg"), program("ffprobe")) else {
+    let (Some(ffmpeg), Some(ffprobe)) = (clients::ffmpeg(), clients::ffprobe()) else {
         return;
     };
     let rig = Rig::new();
-    let url = rig.url("live/eu/cam?token=x");
-    let publisher = ffmpeg(&encoder, &url, "4");
+    let publisher = publish(ffmpeg, X264_AAC, 4, &rig.url("live/eu/cam?token=x"));
     publishing(&rig, "live/eu", "cam").await;
-    let probe = spawn(
-        &ffprobe,
-        &[
-            "-v",
-            "error",
-            "-show_entries",
-            "stream=codec_name,width,sample_rate",
-            "-show_entries",
-            "packet=codec_type,pts_time,flags",
-            "-of",
-            "csv",
-            &rig.url("live/eu/cam"),
-        ],
-    );
-    let ((out, errors), (_, publish_errors)) = tokio::join!(output(probe), output(publisher));
-    assert!(errors.is_empty(), "ffprobe: {errors}");
-    assert!(publish_errors.is_empty(), "ffmpeg: {publish_errors}");
+    let probe = ffprobe
+        .line("-show_entries stream=codec_name,width,sample_rate:packet=codec_type,pts_time,flags")
+        .line("-of csv")
+        .arg(rig.url("live/eu/cam"))
+        .spawn()
+        .unwrap();
+    let (probe, publisher) = tokio::join!(finish(probe), finish(publisher));
+    assert!(probe.stderr.is_empty(), "ffprobe: {}", probe.stderr);
+    assert!(publisher.stderr.is_empty(), "ffmpeg: {}", publisher.stderr);
+    let out = probe.text();
     assert!(
         out.contains("h264,320") && out.contains("aac,48000"),
         "{out}"
     );
     let packets = |kind: &str| {
-        out.lines()
-            .filter(|l| l.starts_with(&format!("packet,{kind}")))
-            .count()
+        let start = format!("packet,{kind}");
+        out.lines().filter(|l| l.starts_with(&start)).count()
     };
-    // The last second at least, from a key frame on.
     assert!(packets("video") >= 50 && packets("audio") >= 90, "{out}");
-    let first = out.lines().find(|l| l.starts_with("packet,video")).unwrap();
-    assert!(first.contains('K'), "{first}");
+    let first = out.lines().find(|l| l.starts_with("packet,video"));
+    assert!(first.unwrap().contains('K'), "{first:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ffmpeg_9_brings_enhanced_codecs_to_late_players() {
+    for (name, codecs, enhanced) in [
+        (
+            "hevc_aac",
+            "-c:v libx265 -preset ultrafast -x265-params log-level=0:keyint=25 -c:a aac",
+            "hvc1",
+        ),
+        (
+            "av1_aac",
+            "-c:v libsvtav1 -preset 12 -g 25 -c:a aac",
+            "av01",
+        ),
+        (
+            "av1_opus",
+            "-c:v libsvtav1 -preset 12 -g 25 -c:a libopus",
+            "av01,Opus",
+        ),
+        (
+            "vp9_opus",
+            "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 25 -c:a libopus",
+            "vp09,Opus",
+        ),
+    ] {
+        let (Some(ffmpeg), Some(player)) = (clients::ffmpeg9(), clients::ffmpeg9()) else {
+            return;
+        };
+        let rig = Rig::new();
+        let codecs = format!("{codecs} -f flv -rtmp_enhanced_codecs {enhanced}");
+        let publisher = publish(ffmpeg, &codecs, 6, &rig.url(&format!("live/{name}")));
+        publishing(&rig, "live", name).await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let player = player
+            .arg("-rtmp_enhanced_codecs")
+            .arg("hvc1,av01,vp09,Opus")
+            .args(["-i", &rig.url(&format!("live/{name}"))])
+            .line("-map 0 -c copy -f framecrc -")
+            .spawn()
+            .unwrap();
+        let (player, _) = tokio::join!(finish(player), finish(publisher));
+        let out = player.text();
+        let (video, audio) = name.split_once('_').unwrap();
+        assert!(
+            out.contains(&format!("codec_id 0: {video}")),
+            "{name}: {out}{}",
+            player.stderr
+        );
+        assert!(
+            out.contains(&format!("codec_id 1: {audio}")),
+            "{name}: {out}"
+        );
+        let packets = |track: &str| out.lines().filter(|l| l.starts_with(track)).count();
+        assert!(packets("0,") > 40 && packets("1,") > 60, "{name}: {out}");
+        assert!(player.stderr.is_empty(), "{name}: {}", player.stderr);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rtmpdump_plays_to_the_end() {
-    let (Some(encoder), Some(rtmpdump)) = (program("ffmpeg"), program("rtmpdump")) else {
+    let (Some(ffmpeg), Some(rtmpdump)) = (clients::ffmpeg(), clients::rtmpdump()) else {
         return;
     };
     let rig = Rig::new();
-    let publisher = ffmpeg(&encoder, &rig.url("live/cam"), "3");
+    let publisher = publish(ffmpeg, X264_AAC, 3, &rig.url("live/cam"));
     publishing(&rig, "live", "cam").await;
-    let dir = std::env::temp_dir().join(format!("rtmpdump-{}.flv", std::process::id()));
-    let file = dir.to_str().unwrap();
-    let dump = spawn(
-        &rtmpdump,
-        &["-q", "-v", "-r", &rig.url("live/cam"), "-o", file],
-    );
-    let ((_, errors), _) = tokio::join!(output(dump), output(publisher));
-    let bytes = std::fs::read(&dir).unwrap();
-    let _ = std::fs::remove_file(&dir);
+    let file = std::env::temp_dir().join(format!("rtmpdump-{}.flv", std::process::id()));
+    let dump = rtmpdump
+        .args(["-v", "-r", &rig.url("live/cam"), "-o"])
+        .arg(&file)
+        .spawn()
+        .unwrap();
+    let (dump, _) = tokio::join!(finish(dump), finish(publisher));
+    let bytes = std::fs::read(&file).unwrap();
+    let _ = std::fs::remove_file(&file);
     assert!(
         bytes.starts_with(b"FLV") && bytes.len() > 50_000,
-        "{} bytes, {errors}",
-        bytes.len()
+        "{} bytes, {}",
+        bytes.len(),
+        dump.stderr
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gstreamer_publishes() {
-    let Some(gst) = program("gst-launch-1.0") else {
+    let Some(gstreamer) = clients::gstreamer() else {
         return;
     };
     let rig = Rig::new();
-    let location = format!("location={}", rig.url("live/gst"));
-    let publisher = spawn(
-        &gst,
-        &[
-            "-q",
-            "flvmux",
-            "streamable=true",
-            "name=mux",
-            "!",
-            "rtmp2sink",
-            &location,
-            "videotestsrc",
-            "is-live=true",
-            "num-buffers=75",
-            "!",
-            "video/x-raw,width=160,height=120,framerate=25/1",
-            "!",
-            "x264enc",
-            "tune=zerolatency",
-            "speed-preset=ultrafast",
-            "key-int-max=25",
-            "!",
-            "mux.",
-            "audiotestsrc",
-            "is-live=true",
-            "num-buffers=140",
-            "!",
-            "audioconvert",
-            "!",
-            "avenc_aac",
-            "!",
-            "mux.",
-        ],
-    );
+    let publisher = gstreamer
+        .line("-q flvmux streamable=true name=mux ! rtmp2sink")
+        .arg(format!("location={}", rig.url("live/gst")))
+        .line("videotestsrc is-live=true num-buffers=75")
+        .line("! video/x-raw,width=160,height=120,framerate=25/1")
+        .line("! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! mux.")
+        .line("audiotestsrc is-live=true num-buffers=140 ! audioconvert ! avenc_aac ! mux.")
+        .spawn()
+        .unwrap();
     publishing(&rig, "live", "gst").await;
     let key = core_frame::StreamKey::new("live", "gst");
     let handle = rig.engine.get_stream(&key).unwrap();
-    let (_, errors) = output(publisher).await;
+    let publisher = finish(publisher).await;
     let frames = handle.qos().frames_in;
-    assert!(frames >= 150, "{frames} frames; {errors}");
+    assert!(frames >= 150, "{frames} frames; {}", publisher.stderr);
 }
