@@ -8,5 +8,6 @@
 
 mod check_config;
 mod demo;
+mod reference;
 mod support;
 mod usage;
