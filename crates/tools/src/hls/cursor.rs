@@ -1,170 +1,10 @@
-//! What an HLS player does: lists, the walk along them, and the loading of their items.
+//! The walk along a media playlist: where players begin, and what they want next.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
 use core_frame::{MediaTime, WallTime};
-use m3u8::{
-    ByteRange, Map, MediaPlaylist, MediaType, MultivariantPlaylist, ParseOptions, Playlist, Warning,
-};
+use m3u8::{ByteRange, Map, MediaPlaylist};
 use reqwest::Url;
-
-use crate::error::causes;
-use crate::{Error, Result};
-
-/// The longest playlist taken.
-const PLAYLIST_MAX: usize = 1024 * 1024;
-/// The longest segment or part taken.
-const ITEM_MAX: u64 = 100 * 1024 * 1024;
-
-/// An HTTP client for playlists and segments.
-#[derive(Clone, Debug)]
-pub(crate) struct Http(reqwest::Client);
-
-/// A playlist and where it came from.
-pub(crate) struct Loaded<T> {
-    pub(crate) list: T,
-    pub(crate) url: Url,
-    pub(crate) warnings: Vec<Warning>,
-}
-
-impl Http {
-    /// Many players share it, each with connections of its own: HTTP/1.1, one connection for each request under way.
-    pub(crate) fn new(timeout: Duration) -> Result<Self> {
-        // The first installer wins; another part of the process may have chosen already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        reqwest::Client::builder()
-            .http1_only()
-            .connect_timeout(timeout)
-            .read_timeout(timeout)
-            .pool_max_idle_per_host(usize::MAX)
-            .user_agent("Millstream")
-            .build()
-            .map(Self)
-            .map_err(|e| Error::Usage(format!("no HTTP client: {}", causes(&e))))
-    }
-
-    /// Loads a playlist of either kind.
-    pub(crate) async fn playlist(&self, url: Url) -> Result<Loaded<Playlist>> {
-        let mut response = self.ask(url, None).await?;
-        let url = response.url().clone();
-        let mut text = Vec::new();
-        while let Some(bytes) = response.chunk().await.map_err(broken)? {
-            if text.len() + bytes.len() > PLAYLIST_MAX {
-                return Err(Error::Media("a playlist of more than 1 MiB".to_owned()));
-            }
-            text.extend_from_slice(&bytes);
-        }
-        let options = ParseOptions {
-            query: url
-                .query_pairs()
-                .map(|(k, v)| (k.into_owned(), v.into_owned()))
-                .collect(),
-            ..ParseOptions::default()
-        };
-        let parsed = m3u8::parse(&text, &options).map_err(|e| Error::Media(e.to_string()))?;
-        Ok(Loaded {
-            list: parsed.playlist,
-            url,
-            warnings: parsed.warnings,
-        })
-    }
-
-    /// Loads a media playlist.
-    pub(crate) async fn media(&self, url: Url) -> Result<Loaded<MediaPlaylist>> {
-        let loaded = self.playlist(url).await?;
-        match loaded.list {
-            Playlist::Media(list) => Ok(Loaded {
-                list,
-                url: loaded.url,
-                warnings: loaded.warnings,
-            }),
-            Playlist::Multivariant(_) => Err(Error::Media(
-                "a multivariant playlist where a media playlist should be".to_owned(),
-            )),
-        }
-    }
-
-    /// Loads a resource or a range of it, piece by piece.
-    pub(crate) async fn load(
-        &self,
-        url: Url,
-        range: Option<ByteRange>,
-        mut on: impl FnMut(Bytes),
-    ) -> Result<u64> {
-        let mut response = self.ask(url, range).await?;
-        let mut bytes = 0;
-        while let Some(piece) = response.chunk().await.map_err(broken)? {
-            bytes += piece.len() as u64;
-            if bytes > ITEM_MAX {
-                return Err(Error::Media("a segment of more than 100 MiB".to_owned()));
-            }
-            on(piece);
-        }
-        Ok(bytes)
-    }
-
-    pub(crate) async fn ask(
-        &self,
-        url: Url,
-        range: Option<ByteRange>,
-    ) -> Result<reqwest::Response> {
-        let mut request = self.0.get(url);
-        if let Some(range) = range {
-            let start = range.offset.unwrap_or(0);
-            let end = start.saturating_add(range.length).saturating_sub(1);
-            request = request.header("Range", format!("bytes={start}-{end}"));
-        }
-        let response = request.send().await.map_err(broken)?;
-        match response.status().as_u16() {
-            200..=299 => Ok(response),
-            status => Err(Error::Status {
-                status,
-                url: response.url().to_string(),
-            }),
-        }
-    }
-}
-
-pub(crate) fn broken(e: reqwest::Error) -> Error {
-    Error::Http(causes(&e))
-}
-
-pub(crate) fn parse_url(url: &str) -> Result<Url> {
-    Url::parse(url).map_err(|_| Error::Url {
-        url: url.to_owned(),
-        reason: "it is no address",
-    })
-}
-
-pub(crate) fn join(base: &Url, reference: &str) -> Result<Url> {
-    base.join(reference).map_err(|_| Error::Url {
-        url: reference.to_owned(),
-        reason: "the playlist names it, and it is no address",
-    })
-}
-
-/// The media playlists a player of the first variant loads: the variant, and the audio rendition that goes with it when
-/// it has an address of its own.
-pub(crate) fn choose(list: &MultivariantPlaylist, base: &Url) -> Result<Vec<Url>> {
-    let variant = list
-        .variants
-        .first()
-        .ok_or_else(|| Error::Media("a multivariant playlist without variants".to_owned()))?;
-    let mut urls = vec![join(base, &variant.uri)?];
-    if let Some(group) = &variant.audio {
-        let mut renditions: Vec<_> = list.group(MediaType::Audio, group).collect();
-        renditions.sort_by_key(|r| !r.default);
-        if let Some(uri) = renditions.first().and_then(|r| r.uri.as_deref()) {
-            let url = join(base, uri)?;
-            if !urls.contains(&url) {
-                urls.push(url);
-            }
-        }
-    }
-    Ok(urls)
-}
 
 /// Where a player is in a media playlist: the next thing it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -351,6 +191,7 @@ fn part(segment: &m3u8::Segment, at: usize, wall: Option<WallTime>) -> Next {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use m3u8::ParseOptions;
 
     const LIVE: &str = "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:10\n\
         #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5\n#EXT-X-PART-INF:PART-TARGET=0.5\n\
