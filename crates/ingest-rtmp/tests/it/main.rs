@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[cfg(feature = "net")]
+mod access;
 mod bad_input;
 mod captures;
 mod dialogue;
