@@ -27,6 +27,9 @@ fn main() {
         .and_then(|s| s.parse().ok())
         .unwrap_or(4_u64);
     if let Ok(name) = std::env::var("BENCH_ALONE") {
+        for kind in Kind::ALL.into_iter().filter(|k| k.name().contains(&name)) {
+            println!("{:<34} {:>14.1} ns warm", kind.name(), warm(kind));
+        }
         // For a profiler: one kind only.
         for kind in Kind::ALL.into_iter().filter(|k| k.name().contains(&name)) {
             let (delivered, cpu) = paced(kind, Duration::from_secs(secs));
@@ -57,6 +60,35 @@ fn main() {
                 each / base
             );
         }
+    }
+    println!();
+    println!(
+        "warm: one thread, each publish followed by all {READERS} readers, again and again: ns a delivered frame"
+    );
+    println!(
+        "{:<34} {:>12} {:>14} {:>12}",
+        "", "median", "quartiles", "of tokio"
+    );
+    let kinds = [Kind::Tokio, Kind::Arcly, Kind::Each, Kind::EachRecv];
+    let mut samples = [const { Vec::new() }; 4];
+    for _ in 0..7 {
+        for (kind, samples) in kinds.into_iter().zip(&mut samples) {
+            samples.push(warm(kind));
+        }
+    }
+    let mut base = 0.0;
+    for (kind, mut samples) in kinds.into_iter().zip(samples) {
+        samples.sort_by(f64::total_cmp);
+        let median = samples[samples.len() / 2];
+        if kind == Kind::Tokio {
+            base = median;
+        }
+        let spread = format!("{:.0}-{:.0}", samples[1], samples[samples.len() - 2]);
+        println!(
+            "{:<34} {median:>12.1} {spread:>14} {:>11.2}x",
+            kind.name(),
+            median / base
+        );
     }
     println!();
     println!(
@@ -170,14 +202,16 @@ impl Source {
                     };
                     let mut reader = session.handle().subscribe(options).unwrap();
                     let count = Arc::clone(count);
-                    tokio::spawn(async move {
-                        let mut local = Local::new(count);
-                        if kind == Kind::EachRecv {
+                    let mut local = Local::new(count);
+                    if kind == Kind::EachRecv {
+                        tokio::spawn(async move {
                             while let Some(frame) = reader.recv().await {
                                 local.add(frame.payload.len());
                             }
-                            return;
-                        }
+                        });
+                        continue;
+                    }
+                    tokio::spawn(async move {
                         while let Some(batch) = reader.next_batch().await {
                             for (_, frame) in &batch {
                                 local.add(frame.payload.len());
@@ -278,6 +312,30 @@ fn paced(kind: Kind, span: Duration) -> (u64, Duration) {
     // Readers end with their source; the runtime waits for them.
     runtime.shutdown_timeout(Duration::from_secs(5));
     (count.load(Ordering::Relaxed), cpu)
+}
+
+fn warm(kind: Kind) -> f64 {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let count = Arc::new(AtomicU64::new(0));
+    runtime.block_on(async {
+        let source = Source::new(kind, READERS, &count).await;
+        let payload = Bytes::from(vec![7; 8_000]);
+        let mut n = 0;
+        let mut rounds = async |rounds: u64| {
+            for _ in 0..rounds {
+                source.publish(n, &payload);
+                n += 1;
+                // The runtime runs 61 tasks between two looks at this one.
+                for _ in 0..READERS / 61 + 2 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        rounds(200).await;
+        let start = std::time::Instant::now();
+        rounds(2_000).await;
+        start.elapsed().as_nanos() as f64 / 2_000.0 / READERS as f64
+    })
 }
 
 fn free(kind: Kind, span: Duration) -> (u64, Duration) {

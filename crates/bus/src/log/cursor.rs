@@ -131,18 +131,25 @@ impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
 
     /// [`Cursor::recv`] with the item's sequence number.
     pub async fn recv_with_seq(&mut self) -> Option<(u64, T)> {
-        loop {
-            if let Some(batch) = &mut self.current {
-                let popped = batch.pop().map(|(seq, item)| (seq, item.clone()));
-                if batch.is_empty() {
-                    self.take_current();
-                }
-                if popped.is_some() {
-                    return popped;
-                }
+        if let Some(batch) = &mut self.current {
+            let popped = batch.pop().map(|(seq, item)| (seq, item.clone()));
+            if batch.is_empty() {
+                self.take_current();
             }
-            self.current = Some(self.next_batch().await?);
-            self.has_current = true;
+            if popped.is_some() {
+                return popped;
+            }
+        }
+        loop {
+            let mut batch = self.next_batch().await?;
+            let popped = batch.pop().map(|(seq, item)| (seq, item.clone()));
+            if !batch.is_empty() {
+                self.current = Some(batch);
+                self.has_current = true;
+            }
+            if popped.is_some() {
+                return popped;
+            }
         }
     }
 
@@ -248,6 +255,13 @@ impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
             _ => self.rare.progress = Some((at, now)),
         }
         false
+    }
+
+    /// True while it has no sync point to start at.
+    pub(crate) fn waits_for_sync(&self) -> bool {
+        let mut state = self.log.lock();
+        let slot = state.readers.get_mut(self.at);
+        slot.is_some_and(|slot| slot.hot.need_sync)
     }
 
     /// What [`Cursor::recv`] has left of its batch.

@@ -16,7 +16,7 @@ use super::{PublisherInfo, QosSnapshot, ReaderSnapshot, Stream, StreamState};
 use crate::events::UnpublishReason;
 use crate::log::{EndReason, Hook};
 use crate::view::{ViewHandle, ViewSpec};
-use crate::{StreamEvent, SubscribeOptions, Subscriber};
+use crate::{Start, StreamEvent, SubscribeOptions, Subscriber};
 
 /// A stream. Cloning is one reference count. A handle stays valid when the stream ends; it then says so.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ impl StreamHandle {
         self.change_tracks(|intake| intake.with_track(track))
     }
 
-    /// Reads the stream.
+    /// Reads the stream. A reader that wants to start at the newest sync point where none is kept asks the publisher for one.
     ///
     /// # Errors
     /// `Ended` when the stream is over, `ReaderLimitReached`.
@@ -137,7 +137,7 @@ impl StreamHandle {
         let id = next_reader_id();
         self.stream.readers.fetch_add(1, Ordering::AcqRel);
         let join = crate::log::Join {
-            start: crate::Start::NewestSync,
+            start: Start::NewestSync,
             tracks: crate::TrackMask::ALL,
             shed: Some(Arc::clone(&self.stream.shed)),
             lossless: false,
@@ -279,8 +279,13 @@ impl StreamHandle {
     fn join(&self, options: SubscribeOptions) -> Result<Subscriber> {
         let id = next_reader_id();
         let hook = Arc::clone(&self.stream) as Arc<dyn Hook>;
+        let asks = options.start == Start::NewestSync;
         let join = self.stream.admit(id, options, hook)?;
-        Ok(self.stream.log.join(id, Instant::now(), join))
+        let reader = self.stream.log.join(id, Instant::now(), join);
+        if asks && reader.waits_for_sync() {
+            self.request_keyframe();
+        }
+        Ok(reader)
     }
 
     fn publish_filtered(&self, frames: impl IntoIterator<Item = MediaFrame>) -> Result<usize> {

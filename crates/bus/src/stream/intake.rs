@@ -15,6 +15,8 @@ use crate::log::State;
 
 /// A decode time that goes back by less than this is a reordering and is moved forward; more is a clock that restarted.
 const REORDER: MediaTime = MediaTime::from_millis(1_000);
+/// A decode time that leaps ahead by more than this is a clock that jumped, and no gap.
+const LEAP: MediaTime = MediaTime::from_secs(3_600);
 
 /// The writer's memory, kept under the log's lock.
 #[derive(Debug)]
@@ -210,23 +212,26 @@ impl Intake {
             frame.dts += self.offset;
             frame.pts += self.offset;
         }
-        let Some(last) = self.meters.get(at).and_then(|m| m.last_dts) else {
-            return;
-        };
-        if frame.dts >= last {
+        let last = self.meters.get(at).and_then(|m| m.last_dts);
+        let back = last.map_or(MediaTime::ZERO, |last| last - frame.dts);
+        let ahead = frame.dts - newest;
+        if back <= MediaTime::ZERO && (ahead <= LEAP || !self.begun || self.filtered) {
             return;
         }
-        if self.filtered || last - frame.dts <= REORDER {
+        let last = last.unwrap_or(newest);
+        if self.filtered || (MediaTime::ZERO < back && back <= REORDER) {
             frame.dts = last;
             self.repairs.add(Repair::Reorder);
-        } else {
-            let by = newest.max(last) - frame.dts;
-            self.offset += by;
-            frame.dts += by;
-            frame.pts += by;
-            self.opening.get_or_insert(EpochReason::Jump);
-            self.repairs.add(Repair::Jump);
+            return;
         }
+        // The whole stream is shifted, so that the other tracks of the same clock stay in step.
+        let goal = newest.max(last);
+        let composition = frame.composition_offset();
+        self.offset += goal - frame.dts;
+        frame.dts = goal;
+        frame.pts = goal + composition;
+        self.opening.get_or_insert(EpochReason::Jump);
+        self.repairs.add(Repair::Jump);
     }
 
     /// True when a reader may start at this frame.

@@ -1,6 +1,16 @@
 //! Behaviour of the bus, one scenario a file.
 
+mod engine;
+mod epochs;
+mod filter;
 mod inbound;
 mod join;
+mod lag;
+mod model;
+mod pace;
+mod publishers;
+mod readers;
+mod stress;
 mod support;
+mod sync_points;
 mod views;
