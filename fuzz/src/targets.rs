@@ -21,6 +21,7 @@ pub const ALL: &[Target] = &[
     ("h264_sps", h264_sps),
     ("h265_vps_sps_pps", h265_vps_sps_pps),
     ("m3u8", m3u8),
+    ("mp4_boxes", mp4_boxes),
     ("opus_head", opus_head),
     ("rtmp_chunk", rtmp_chunk),
     ("rtmp_message", rtmp_message),
@@ -227,6 +228,20 @@ pub fn opus_head(data: &[u8]) {
 pub fn m3u8(data: &[u8]) {
     let _ = m3u8::parse(data, &m3u8::ParseOptions::default());
     let _ = m3u8::parse(data, &m3u8::ParseOptions::strict());
+}
+
+/// ISO base media, cut by its first byte.
+pub fn mp4_boxes(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else {
+        return;
+    };
+    let mut reader = cmaf::read::Reader::new(&Limits::default());
+    for part in rest.chunks(usize::from(*first).max(1) * 64) {
+        reader.push(part);
+        while let Ok(Some(event)) = reader.next_event() {
+            drop(event);
+        }
+    }
 }
 
 /// Names of streams; what is accepted is safe.

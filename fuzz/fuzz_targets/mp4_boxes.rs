@@ -1,0 +1,5 @@
+//! Explores `mp4_boxes`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::mp4_boxes(data));
