@@ -146,21 +146,12 @@ impl Packagers {
         config.segment_target = Duration::from_millis(self.config.hls.segment_ms);
         config.window = Duration::from_secs(self.config.dvr.window_s);
         config.memory_bytes = self.config.dvr.memory_mb.saturating_mul(1 << 20);
-        config.first_discontinuity = Some(discontinuity_base(SystemTime::now()));
         config
     }
 
     fn origin_config(&self) -> hls_live::Config {
         hls_live::Config::default().window(Duration::from_secs(self.config.dvr.window_s))
     }
-}
-
-/// Where a stream's discontinuities are counted from: minutes since 2026 began. A server that starts again then goes on
-/// above where it was, and the number stays small; hls.js walks an array of that length.
-fn discontinuity_base(now: SystemTime) -> u64 {
-    const BEGIN_2026: Duration = Duration::from_secs(1_767_225_600);
-    let since = now.duration_since(UNIX_EPOCH + BEGIN_2026);
-    since.map_or(0, |d| d.as_secs() / 60)
 }
 
 /// A path as part of a `file:` URL.
