@@ -26,8 +26,8 @@ pub struct Config {
     /// Number of the first segment. `None`: wall-clock time divided by the segment target, so that a server that starts
     /// again under the same URL never counts backwards.
     pub first_msn: Option<u64>,
-    /// Number of the first stretch without a discontinuity. `None`: wall-clock minutes since 2026 began, for the same reason; a
-    /// small unit would make numbers that some players use as the length of a list.
+    /// Number of the first stretch without a discontinuity. `None`: ten-minute steps of the wall clock since 2026
+    /// began, for the same reason; a finer unit would make numbers that some players use as the length of a list.
     pub first_discontinuity: Option<u64>,
     /// How long [`crate::run`] keeps the window after the end of the stream (60 s).
     pub linger: Duration,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bus::{Engine, EventReceiver, StreamEvent, StreamHandle, StreamState};
 use core_frame::StreamKey;

@@ -143,10 +143,10 @@ impl Segmenter {
         const BEGIN_2026: u128 = 1_767_225_600;
         let nanos = self.epoch.wall.unix_nanos().max(0).unsigned_abs();
         let step = self.config.segment_target.as_nanos().max(1);
-        let minutes = (nanos / 1_000_000_000).saturating_sub(BEGIN_2026) / 60;
+        let steps = (nanos / 1_000_000_000).saturating_sub(BEGIN_2026) / 600;
         let narrow = |n: u128| u64::try_from(n).unwrap_or(u64::MAX);
         self.next_msn = self.config.first_msn.unwrap_or(narrow(nanos / step));
-        self.discontinuity = self.config.first_discontinuity.unwrap_or(narrow(minutes));
+        self.discontinuity = self.config.first_discontinuity.unwrap_or(narrow(steps));
     }
 }
 

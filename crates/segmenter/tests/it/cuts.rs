@@ -213,6 +213,6 @@ fn numbers_come_from_the_wall_clock_unless_told() {
     assert_eq!(snapshot.tracks[0].first_msn(), 1_795_241_524 / 2);
     assert_eq!(
         snapshot.tracks[0].discontinuity_sequence(),
-        (1_795_241_524 - 1_767_225_600) / 60
+        (1_795_241_524 - 1_767_225_600) / 600
     );
 }
