@@ -146,7 +146,6 @@ fn fanout(profile: &str, players: &str) -> Result<(), Failure> {
     let server = Server::start(&[
         format!("rtmp.fan_out={profile}"),
         "limits.sessions_per_ip=10000".into(),
-        "hls.enabled=false".into(),
     ])?;
     wait_for(RTMP, Duration::from_secs(10))?;
     let url = format!("rtmp://{RTMP}/live/bench");

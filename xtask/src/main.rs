@@ -70,7 +70,15 @@ fn test(filter: &[String]) -> Result<(), Failure> {
     }
     let mut nextest = vec!["nextest", "run", "--workspace", "--no-fail-fast"];
     nextest.extend(filter.iter().map(String::as_str));
-    cmd::cargo(nextest)
+    cmd::step(&format!("cargo {}", nextest.join(" ")));
+    cmd::Cmd::new("cargo")
+        .args(nextest)
+        .env("MILLSTREAM_FFMPEG9", &sample::ffmpeg9()?)
+        .env(
+            "MILLSTREAM_CLIENTS",
+            &setup::clients().display().to_string(),
+        )
+        .run()
 }
 
 /// The model checks of the bus: every interleaving of small scenarios.
