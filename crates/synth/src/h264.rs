@@ -105,11 +105,11 @@ impl Coder {
         out
     }
 
-    /// `avc1.PPCCLL`.
+    /// `avc1.ppccll`.
     pub(crate) fn codec_string(&self) -> String {
         self.profile()
             .iter()
-            .fold(String::from("avc1."), |s, b| s + &format!("{b:02X}"))
+            .fold(String::from("avc1."), |s, b| s + &format!("{b:02x}"))
     }
 
     /// The access unit of a picture: 4-byte length-prefixed NAL units.

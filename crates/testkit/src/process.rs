@@ -162,32 +162,30 @@ impl Running {
     #[must_use]
     pub fn finish_within(mut self, limit: Duration) -> Finished {
         let ended = self.wait_until(limit, |_| false) || !self.is_running();
-        self.end(!ended)
+        self.end("-TERM", !ended)
     }
 
     /// Asks it to end (SIGTERM), and ends it after 10 s.
     #[must_use]
     pub fn stop(mut self) -> Finished {
-        self.end(false)
+        self.end("-TERM", false)
     }
 
     /// Asks it to end the way Ctrl-C does (SIGINT), and ends it after 10 s.
     #[must_use]
     pub fn interrupt(mut self) -> Finished {
-        signal("-INT", self.pid());
-        self.end(false)
+        self.end("-INT", false)
     }
 
     /// Ends it at once (SIGKILL).
     #[must_use]
     pub fn kill(mut self) -> Finished {
-        signal("-KILL", self.pid());
-        self.end(false)
+        self.end("-KILL", false)
     }
 
-    fn end(&mut self, timed_out: bool) -> Finished {
+    fn end(&mut self, how: &str, timed_out: bool) -> Finished {
         if self.is_running() {
-            signal("-TERM", self.pid());
+            signal(how, self.pid());
             let end = Instant::now() + Duration::from_secs(10);
             while self.is_running() && Instant::now() < end {
                 std::thread::sleep(Duration::from_millis(10));

@@ -9,5 +9,5 @@ pub use amf::Amf;
 pub use media::{
     AudioTag, VideoTag, audio_body, sequence_headers, unwrap_audio, unwrap_video, video_body,
 };
-pub use peer::{Fate, Message, Peer, chunked};
+pub use peer::{Fate, Message, Peer, Target, chunked};
 pub use stream::{Publisher, Reader};

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::Random;
 use crate::rtmp::Amf;
@@ -38,6 +40,36 @@ pub enum Fate {
     Open,
 }
 
+/// Where a peer connects to and, since servers count by address, where from: all of 127.0.0.0/8 is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The server.
+    pub to: SocketAddr,
+    /// The peer's own address; `None` leaves it to the system.
+    pub from: Option<Ipv4Addr>,
+}
+
+impl From<SocketAddr> for Target {
+    fn from(to: SocketAddr) -> Self {
+        Self { to, from: None }
+    }
+}
+
+impl Target {
+    /// A TCP connection.
+    ///
+    /// # Errors
+    /// No connection within 3 s.
+    pub fn dial(self) -> io::Result<TcpStream> {
+        let socket = Socket::new(Domain::for_address(self.to), Type::STREAM, None)?;
+        if let Some(from) = self.from {
+            socket.bind(&SocketAddr::from((from, 0)).into())?;
+        }
+        socket.connect_timeout(&self.to.into(), Duration::from_secs(3))?;
+        Ok(socket.into())
+    }
+}
+
 /// A client's side of an RTMP connection.
 #[derive(Debug)]
 pub struct Peer {
@@ -63,8 +95,8 @@ impl Peer {
     ///
     /// # Errors
     /// No connection.
-    pub fn open(to: SocketAddr) -> io::Result<Self> {
-        let socket = TcpStream::connect_timeout(&to, Duration::from_secs(3))?;
+    pub fn open(to: impl Into<Target>) -> io::Result<Self> {
+        let socket = to.into().dial()?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(Duration::from_secs(5)))?;
         socket.set_write_timeout(Some(Duration::from_secs(5)))?;
@@ -80,7 +112,7 @@ impl Peer {
     ///
     /// # Errors
     /// No connection, or a peer that does not shake hands.
-    pub fn greet(to: SocketAddr) -> io::Result<Self> {
+    pub fn greet(to: impl Into<Target>) -> io::Result<Self> {
         let mut peer = Self::open(to)?;
         let mut hello = vec![3, 0, 0, 0, 0, 0, 0, 0, 0];
         hello.extend_from_slice(&Random::new(7).bytes(1_528));
@@ -95,9 +127,10 @@ impl Peer {
     ///
     /// # Errors
     /// The server refused, or did not answer in 5 s.
-    pub fn connect(to: SocketAddr, app: &str) -> io::Result<Self> {
+    pub fn connect(to: impl Into<Target>, app: &str) -> io::Result<Self> {
+        let to = to.into();
         let mut peer = Self::greet(to)?;
-        peer.command(0, &connect_command(to, app))?;
+        peer.command(0, &connect_command(to.to, app))?;
         peer.expect("_result")?;
         Ok(peer)
     }
@@ -106,7 +139,7 @@ impl Peer {
     ///
     /// # Errors
     /// The server refused, or did not answer in 5 s.
-    pub fn with_stream(to: SocketAddr, app: &str) -> io::Result<Self> {
+    pub fn with_stream(to: impl Into<Target>, app: &str) -> io::Result<Self> {
         let mut peer = Self::connect(to, app)?;
         peer.command(0, &Amf::command("createStream", 2.0).null())?;
         peer.expect("_result")?;
@@ -117,7 +150,7 @@ impl Peer {
     ///
     /// # Errors
     /// The server refused (its status is in the message), or did not answer in 5 s.
-    pub fn publish(to: SocketAddr, app: &str, name: &str) -> io::Result<Self> {
+    pub fn publish(to: impl Into<Target>, app: &str, name: &str) -> io::Result<Self> {
         let mut peer = Self::with_stream(to, app)?;
         peer.command(1, &publish_command(name))?;
         peer.expect("NetStream.Publish.Start")?;
@@ -128,7 +161,7 @@ impl Peer {
     ///
     /// # Errors
     /// The server refused, or did not answer in 5 s.
-    pub fn play(to: SocketAddr, app: &str, name: &str) -> io::Result<Self> {
+    pub fn play(to: impl Into<Target>, app: &str, name: &str) -> io::Result<Self> {
         let mut peer = Self::with_stream(to, app)?;
         peer.command(1, &Amf::command("play", 4.0).null().string(name))?;
         peer.expect("NetStream.Play.Start")?;

@@ -1,7 +1,7 @@
 //! A healthy publisher and a healthy reader of a numbered stream, each on a thread of its own.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -13,7 +13,7 @@ use synth::{Options, Source};
 use crate::StreamCheck;
 use crate::rtmp::media::millis;
 use crate::rtmp::{
-    Peer, audio_body, chunked, sequence_headers, unwrap_audio, unwrap_video, video_body,
+    Peer, Target, audio_body, chunked, sequence_headers, unwrap_audio, unwrap_video, video_body,
 };
 
 /// Publishes a numbered stream at its own pace until it is stopped.
@@ -30,7 +30,12 @@ impl Publisher {
     ///
     /// # Errors
     /// The source cannot be made, or the server refuses.
-    pub fn start(to: SocketAddr, app: &str, name: &str, options: Options) -> io::Result<Self> {
+    pub fn start(
+        to: impl Into<Target>,
+        app: &str,
+        name: &str,
+        options: Options,
+    ) -> io::Result<Self> {
         let source = Source::new(options).map_err(io::Error::other)?;
         let mut peer = Peer::publish(to, app, name)?;
         peer.message(1, 0, &(CHUNK as u32).to_be_bytes())?;
@@ -127,7 +132,7 @@ impl Reader {
     ///
     /// # Errors
     /// The server refuses.
-    pub fn start(to: SocketAddr, app: &str, name: &str) -> io::Result<Self> {
+    pub fn start(to: impl Into<Target>, app: &str, name: &str) -> io::Result<Self> {
         let mut peer = Peer::play(to, app, name)?;
         peer.socket().set_read_timeout(None)?;
         let socket = peer.socket().try_clone()?;

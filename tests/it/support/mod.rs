@@ -1,0 +1,29 @@
+//! What the scenarios share: sample media, and looking at what a player got.
+
+mod judge;
+mod samples;
+
+pub(crate) use judge::{FlvStream, read_flv, take, watch};
+pub(crate) use samples::{Sample, sample};
+
+use std::time::Duration;
+
+use testkit::Server;
+use testkit::rtmp::Publisher;
+use testkit::synth::Options;
+
+pub(crate) const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// A server with a numbered stream on `live/NAME`.
+pub(crate) fn numbered(name: &str, options: Options) -> (Server, Publisher) {
+    let server = Server::start(&[]).unwrap();
+    let publisher = Publisher::start(server.rtmp(), "live", name, options).unwrap();
+    assert!(
+        server.wait_for_stream(&format!("live/{name}"), 2, secs(10)),
+        "{}",
+        server.log()
+    );
+    (server, publisher)
+}
