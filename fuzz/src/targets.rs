@@ -170,7 +170,12 @@ pub fn codec_config(data: &[u8]) {
 /// An H.264 sequence or picture parameter set.
 pub fn h264_sps(data: &[u8]) {
     if let Ok(sps) = bitstream::h264::Sps::parse(data) {
-        let _ = (sps.frame_rate(), sps.reorder_depth(), sps.video_info(), sps.codec_string());
+        let _ = (
+            sps.frame_rate(),
+            sps.reorder_depth(),
+            sps.video_info(),
+            sps.codec_string(),
+        );
     }
     let _ = bitstream::h264::Pps::parse(data);
 }
@@ -213,7 +218,11 @@ pub fn vp9_header(data: &[u8]) {
 /// AudioSpecificConfig and ADTS.
 pub fn aac_asc_adts(data: &[u8]) {
     if let Ok(config) = bitstream::aac::AudioSpecificConfig::parse(data) {
-        let _ = (config.output_sample_rate(), config.frame_samples(), config.codec_string());
+        let _ = (
+            config.output_sample_rate(),
+            config.frame_samples(),
+            config.codec_string(),
+        );
     }
     let _ = bitstream::aac::AdtsHeader::parse(data);
 }
@@ -252,6 +261,9 @@ pub fn stream_name(data: &[u8]) {
     if let Ok(key) = StreamKey::parse(text) {
         assert_eq!(key.as_str(), text);
         assert!(!text.chars().any(char::is_control));
-        assert!(text.split('/').all(|s| !s.is_empty() && s != "." && s != ".."));
+        assert!(
+            text.split('/')
+                .all(|s| !s.is_empty() && s != "." && s != "..")
+        );
     }
 }
