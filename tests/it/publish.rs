@@ -16,7 +16,14 @@ fn check(publisher: Running, server: Server, key: &str) {
             server.log()
         );
     }
-    println!("{}", server.api(&format!("streams/{key}")));
+    let stream = server.api(&format!("streams/{key}"));
+    println!("{stream}");
+    for kind in ["jump", "reorder", "gap"] {
+        assert_eq!(
+            stream["repairs"][kind], 0,
+            "a clean publisher needs no repair"
+        );
+    }
     for url in [server.rtmp_url(key), server.http_url(&format!("{key}.flv"))] {
         let Some(player) = ffmpeg() else { return };
         watch(player, &url, 2).assert(["h264", "aac"], 40);

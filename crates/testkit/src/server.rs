@@ -59,6 +59,14 @@ impl Server {
     /// # Errors
     /// It did not come up; the error carries its log.
     pub fn start(args: &[&str]) -> io::Result<Self> {
+        Self::start_in(args, &[])
+    }
+
+    /// The same, with environment variables.
+    ///
+    /// # Errors
+    /// It did not come up; the error carries its log.
+    pub fn start_in(args: &[&str], environment: &[(&str, &str)]) -> io::Result<Self> {
         let address = || Ok::<_, io::Error>(SocketAddr::from(([127, 0, 0, 1], free_port()?)));
         let (rtmp, http) = (address()?, address()?);
         let data = tempfile::tempdir()?;
@@ -77,6 +85,9 @@ impl Server {
             "webrtc.tcp_listen=".to_owned(),
         ] {
             program = program.args(["--set", &set]);
+        }
+        for (key, value) in environment {
+            program = program.env(key, value);
         }
         let running = program.args(args).spawn()?;
         let server = Self {

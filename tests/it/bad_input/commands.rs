@@ -7,7 +7,8 @@ use crate::support::secs;
 
 #[test]
 fn r8_hostile_amf() {
-    let mut battle = Battle::begin();
+    // Threads with 256 KiB of stack, so that recursion shows.
+    let mut battle = Battle::begin_with(&[("RUST_MIN_STACK", "262144")]);
     let head = || Amf::command("connect", 1.0);
     let nest = |open: &[u8], count: usize| head().raw(&open.repeat(count));
     let cases: [(&str, Amf); 9] = [

@@ -16,7 +16,7 @@ use testkit::resources::{open_files, rss_kib};
 use testkit::rtmp::{Fate, Message, Peer, Publisher, Reader, Target};
 use testkit::synth::Options;
 
-use crate::support::{numbered, secs};
+use crate::support::{publish_numbered, secs};
 
 /// What an attack came to: what is printed, or what went wrong.
 type Outcome = Result<String, String>;
@@ -34,7 +34,12 @@ struct Battle {
 
 impl Battle {
     fn begin() -> Self {
-        let (server, publisher) = numbered("healthy", Options::default());
+        Self::begin_with(&[])
+    }
+
+    fn begin_with(environment: &[(&str, &str)]) -> Self {
+        let server = Server::start_in(&[], environment).unwrap();
+        let (server, publisher) = publish_numbered(server, "healthy", Options::default());
         let reader = Reader::start(server.rtmp(), "live", "healthy").unwrap();
         assert!(reader.wait_for(30, secs(10)));
         let rss = rss_kib(server.pid()).unwrap();
@@ -95,6 +100,11 @@ impl Battle {
         if !self.publisher.is_running() {
             fault("the healthy publisher was cut off".to_owned());
         }
+    }
+
+    /// Memory is compared with this moment from here on.
+    fn settle(&mut self) {
+        self.rss = rss_kib(self.server.pid()).unwrap();
     }
 
     /// The healthy reader lost nothing, the server is as small as it was, and nothing is left over.

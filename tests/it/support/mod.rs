@@ -18,12 +18,17 @@ pub(crate) const fn secs(n: u64) -> Duration {
 
 /// A server with a numbered stream on `live/NAME`.
 pub(crate) fn numbered(name: &str, options: Options) -> (Server, Publisher) {
-    let server = Server::start(&[]).unwrap();
+    publish_numbered(Server::start(&[]).unwrap(), name, options)
+}
+
+/// A numbered stream on `live/NAME` of this server.
+pub(crate) fn publish_numbered(
+    server: Server,
+    name: &str,
+    options: Options,
+) -> (Server, Publisher) {
     let publisher = Publisher::start(server.rtmp(), "live", name, options).unwrap();
-    assert!(
-        server.wait_for_stream(&format!("live/{name}"), 2, secs(10)),
-        "{}",
-        server.log()
-    );
+    let known = server.wait_for_stream(&format!("live/{name}"), 2, secs(10));
+    assert!(known, "{}", server.log());
     (server, publisher)
 }
