@@ -285,6 +285,9 @@ fn engine(config: &Arc<Config>, gate: &Arc<Gate>, tally: &Arc<Tally>) -> Arc<Eng
         .filter(Arc::new(|_: &StreamKey| -> Box<dyn FrameFilter> {
             Box::new(Timeline::default())
         }));
+    if config.publish.idle_s > 0 {
+        builder = builder.idle_timeout(Duration::from_secs(config.publish.idle_s));
+    }
     for app in &config.apps {
         builder = builder.application(app_spec(app));
     }

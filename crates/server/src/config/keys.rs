@@ -56,6 +56,7 @@ pub(crate) static KEYS: &[Key<Config>] = keys! { Config;
     works "auth.publish_token" auth.publish_token: "what a publisher must present; empty asks for nothing";
     works "auth.play_token" auth.play_token: "what a reader must present; empty asks for nothing";
     works "api.token" api.token: "credential of the API and /metrics; without one they answer loopback only";
+    works "publish.idle_s" publish.idle_s: "a publisher that sends nothing this long is ended; 0 means never";
     works "shutdown.drain_s" shutdown.drain_s: "longest time readers get to drain at shutdown";
 };
 

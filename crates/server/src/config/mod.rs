@@ -133,6 +133,14 @@ pub struct Api {
     pub token: Secret,
 }
 
+/// `publish.*`
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Publish {
+    /// A publisher that sends nothing for this long is ended, in seconds; 0 means never.
+    pub idle_s: u64,
+}
+
 /// `shutdown.*`
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -258,6 +266,8 @@ pub struct Config {
     pub auth: Auth,
     /// `api.*`
     pub api: Api,
+    /// `publish.*`
+    pub publish: Publish,
     /// `shutdown.*`
     pub shutdown: Shutdown,
     /// `[[app]]`
@@ -313,6 +323,7 @@ impl Default for Config {
             },
             auth: Auth::default(),
             api: Api::default(),
+            publish: Publish { idle_s: 30 },
             shutdown: Shutdown { drain_s: 10 },
             apps: Vec::new(),
             streams: Vec::new(),

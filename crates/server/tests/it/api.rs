@@ -256,3 +256,21 @@ async fn the_document_names_every_route() {
     has.sort_unstable();
     assert_eq!(required, has);
 }
+
+#[tokio::test]
+async fn a_publisher_that_falls_silent_is_ended() {
+    let world = world(&[("publish.idle_s", "1"), ("app.live.grace_s", "0")]).await;
+    // Its two seconds come at once, and then nothing more for a while that is longer than allowed.
+    let ctx = bus::IngestContext::new(std::sync::Arc::clone(world.running.engine()) as _);
+    let key = core_frame::StreamKey::new("live", "cam");
+    let session = ctx.open_publish(key).await.unwrap();
+    let source = synth::Source::new(synth::Options::default()).unwrap();
+    session.set_tracks(source.tracks()).unwrap();
+    session.publish_frames(source.take(30)).unwrap();
+    assert_eq!(world.status("/api/v1/streams/live/cam").await, 200);
+    session.kicked().cancelled().await;
+    eventually("the stream is gone", || async {
+        world.status("/live/cam.flv").await == 404
+    })
+    .await;
+}

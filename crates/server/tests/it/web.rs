@@ -316,3 +316,45 @@ async fn a_shutdown_ends_readers_and_frees_the_port() {
     ended.await.unwrap().expect("the answer ended as it should");
     assert!(TcpStream::connect(addr).await.is_err());
 }
+
+#[tokio::test]
+async fn past_the_limit_connections_are_refused_at_once() {
+    let world = world(&[("limits.sessions", "3")]).await;
+    let addr = world.running.addresses().http.unwrap();
+    let held: Vec<_> = {
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let mut socket = TcpStream::connect(addr).await.unwrap();
+            socket
+                .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                .await
+                .unwrap();
+            let mut answer = [0; 12];
+            socket.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 200");
+            held.push(socket);
+        }
+        held
+    };
+    let begun = Instant::now();
+    let mut socket = TcpStream::connect(addr).await.unwrap();
+    let mut answer = String::new();
+    timeout(Duration::from_secs(2), socket.read_to_string(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.contains("Retry-After:"),
+        "{answer}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_millis(200),
+        "{:?}",
+        begun.elapsed()
+    );
+    drop(held);
+    crate::support::eventually("a place is free again", || async {
+        world.status("/healthz").await == 200
+    })
+    .await;
+}
