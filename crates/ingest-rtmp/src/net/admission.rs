@@ -260,10 +260,8 @@ mod tests {
         four.started();
         assert_eq!(admission.lock().unstarted, 2);
         drop(four);
-        assert_eq!(
-            (admission.lock().sessions, admission.lock().unstarted),
-            (2, 2)
-        );
+        let state = admission.lock();
+        assert_eq!((state.sessions, state.unstarted), (2, 2));
     }
 
     #[test]
