@@ -83,16 +83,10 @@ fn test(filter: &[String]) -> Result<(), Failure> {
 
 /// The model checks of the bus: every interleaving of small scenarios.
 fn loom() -> Result<(), Failure> {
-    cmd::step("loom models");
+    cmd::step("loom models of the bus");
     cmd::Cmd::new("cargo")
-        .args([
-            "test",
-            "--quiet",
-            "--release",
-            "--package",
-            "millstream-bus",
-        ])
-        .args(["--test", "loom", "--target-dir"])
+        .args(["test", "--quiet", "--package", "millstream-bus"])
+        .args(["--lib", "models", "--target-dir"])
         .arg(cmd::root().join("target/loom").display().to_string())
         .env("RUSTFLAGS", "--cfg loom")
         .run()
