@@ -6,6 +6,10 @@ pub(crate) type Runtime = tokio::runtime::Handle;
 #[cfg(not(loom))]
 pub(crate) type Token = tokio_util::sync::CancellationToken;
 
+/// Loom models have no paces.
+#[cfg(loom)]
+pub(crate) struct Runtime;
+
 /// Loom models poll; nobody waits for a signal there.
 #[cfg(loom)]
 #[derive(Clone, Debug)]

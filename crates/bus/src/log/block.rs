@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::sync::Slot;
 
-/// Slots in a block, and bits in a batch's mask.
-pub(crate) const SLOTS: usize = 64;
+/// Slots in a block, and bits in a batch's mask. Models have blocks of two, so that a few items fill several.
+pub(crate) const SLOTS: usize = if cfg!(loom) { 2 } else { 64 };
 
 /// A run of items with consecutive sequence numbers and one header. Shared by reference: whoever holds one keeps its
 /// items alive, so it is recycled only by its sole owner.

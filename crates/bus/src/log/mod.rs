@@ -3,7 +3,6 @@
 mod batch;
 mod block;
 mod cursor;
-#[cfg(not(loom))]
 mod pace;
 mod read;
 mod readers;
@@ -19,6 +18,7 @@ use core_frame::{ItemMarks, Limits, MediaFrame, MediaTime, ViewItem};
 pub use batch::{Batch, BatchIter, TryBatch};
 pub use cursor::{Cursor, EndReason};
 pub(crate) use read::Join;
+#[cfg(not(loom))]
 pub(crate) use readers::Hook;
 pub(crate) use state::State;
 
@@ -34,7 +34,10 @@ pub trait Item: ItemMarks + Clone + Send + Sync + Sized + 'static {
 }
 
 impl Item for MediaFrame {
+    #[cfg(not(loom))]
     type Intake = crate::stream::Intake;
+    #[cfg(loom)]
+    type Intake = ();
 }
 
 impl Item for ViewItem {
@@ -214,3 +217,6 @@ impl<T: Item, H: Send + Sync + 'static> Writer<'_, T, H> {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;

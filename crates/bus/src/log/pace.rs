@@ -1,12 +1,17 @@
 //! Readers that share a pace: one task per pace waits for the log and wakes them in rounds.
 
-use std::sync::{Arc, Weak};
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
+#[cfg(not(loom))]
+use std::{sync::Weak, task::Poll, time::Instant};
 
-use super::readers::{About, ReaderSlot};
-use super::wait::{WakeSet, wake_all};
+use super::wait::WakeSet;
 use super::{Item, Log, State};
+#[cfg(not(loom))]
+use super::{
+    readers::{About, ReaderSlot},
+    wait::wake_all,
+};
 
 /// The readers of one pace.
 #[derive(Debug)]
@@ -49,6 +54,7 @@ impl<T: Item, H> State<T, H> {
     }
 }
 
+#[cfg(not(loom))]
 impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
     /// The task of a pace: waits until there is news for its readers, then until the round is due, then wakes them all.
     pub(crate) async fn drive_pace(log: Weak<Self>, set: u16, id: u64, span: Duration) {
@@ -90,6 +96,7 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
     }
 }
 
+#[cfg(not(loom))]
 /// Waits for news; false when the task is not needed any more, and has been taken off the log.
 async fn pace_has_news<T: Item, H: Send + Sync + 'static>(
     log: &Weak<Log<T, H>>,
@@ -120,7 +127,18 @@ async fn pace_has_news<T: Item, H: Send + Sync + 'static>(
     .await
 }
 
+#[cfg(loom)]
+pub(crate) fn spawn<T: Item, H>(
+    _: &crate::token::Runtime,
+    _: &Arc<Log<T, H>>,
+    _: u16,
+    _: u64,
+    _: Duration,
+) {
+}
+
 /// Starts the task of a pace on the current runtime.
+#[cfg(not(loom))]
 pub(crate) fn spawn<T: Item, H: Send + Sync + 'static>(
     runtime: &tokio::runtime::Handle,
     log: &Arc<Log<T, H>>,

@@ -166,9 +166,9 @@ impl<H> Rare<H> {
         hot.pass = TrackMask::NONE;
     }
 
-    /// Moves on to `seq`; for a reader that has begun, what lies between is missed.
+    /// Moves on to `seq`; for a reader that has begun or was left behind, what lies between is missed.
     fn pass_to(&mut self, hot: &mut Hot, seq: u64) {
-        if hot.joined {
+        if hot.joined || hot.missed {
             self.miss(hot, seq.saturating_sub(hot.pos));
         }
         hot.pos = seq;

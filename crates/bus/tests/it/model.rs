@@ -67,6 +67,7 @@ impl Model {
             self.next = to;
             self.open = false;
             self.need_sync = newest.is_none();
+            self.begun |= self.skipped > 0;
         }
         let mut got = Vec::new();
         for (i, f) in frames.iter().enumerate().skip(self.next) {
