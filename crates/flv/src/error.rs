@@ -31,10 +31,10 @@ pub enum Error {
     #[error("limit reached: {0}")]
     Limit(&'static str),
     /// A codec configuration record that no decoder could be set up from: the publisher is to be refused.
-    #[error("codec configuration refused: {0}")]
+    #[error("codec configuration refused")]
     Config(#[source] bitstream::Error),
     /// An access unit that breaks its format: this frame is lost, the next may be well.
-    #[error("access unit refused: {0}")]
+    #[error("access unit refused")]
     Frame(#[source] bitstream::Error),
     /// A script message that is no AMF0.
     #[error(transparent)]
