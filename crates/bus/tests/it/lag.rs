@@ -212,7 +212,7 @@ async fn a_lossless_reader_pins_the_log_up_to_its_bound() {
     let held = publisher.handle().qos().log_bytes;
     assert!(held <= 8 * 500 + 8 * 64, "{held} bytes held");
     assert!(
-        got[0] % 30 == 0 && got[0] > 301,
+        got[0].is_multiple_of(30) && got[0] > 301,
         "resumes at a sync point: {}",
         got[0]
     );

@@ -1,5 +1,7 @@
 //! Behaviour of the bus, one scenario a file.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod engine;
 mod epochs;
 mod filter;
