@@ -316,7 +316,6 @@ fn features() -> Result<(), Failure> {
         "check",
         "--quiet",
         "--each-feature",
-        "--no-dev-deps",
         "--package",
         "millstream",
     ])?;

@@ -115,13 +115,14 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Tokio,
         Self::Arcly,
         Self::Each,
         Self::EachRecv,
         Self::Paced(20),
         Self::Paced(33),
+        Self::Paced(40),
     ];
 
     fn name(self) -> String {

@@ -20,6 +20,7 @@ pub struct AppSpec {
     gop_items: Option<u64>,
     gop_bytes: Option<u64>,
     gop_ms: Option<u64>,
+    tail_ms: Option<u64>,
     spool_bytes: Option<u64>,
     pub(crate) max_publishers: Option<usize>,
     pub(crate) max_readers: Option<usize>,
@@ -39,6 +40,7 @@ impl AppSpec {
             gop_items: None,
             gop_bytes: None,
             gop_ms: None,
+            tail_ms: None,
             spool_bytes: None,
             max_publishers: None,
             max_readers: None,
@@ -74,6 +76,15 @@ impl AppSpec {
     #[must_use]
     pub fn gop_cache_ms(mut self, ms: u64) -> Self {
         self.gop_ms = Some(ms);
+        self
+    }
+
+    /// What lies before the newest sync point is let go once it is this much older than the newest frame: joiners never
+    /// need it, and readers only as far as they may fall behind. Default: as long as [`Limits::log_ms`], for readers whose
+    /// policy lets them lag further than [`Limits::lag_ms`] or who begin at [`crate::Start::Oldest`].
+    #[must_use]
+    pub fn tail_ms(mut self, ms: u64) -> Self {
+        self.tail_ms = Some(ms);
         self
     }
 
@@ -141,6 +152,7 @@ impl AppSpec {
         b.gop_items = self.gop_items.unwrap_or(b.gop_items);
         b.gop_bytes = self.gop_bytes.unwrap_or(b.gop_bytes);
         b.gop_time = self.gop_ms.map_or(b.gop_time, millis);
+        b.tail = self.tail_ms.map_or(b.tail, millis);
         b.spool = self.spool_bytes.unwrap_or(b.spool);
         b
     }

@@ -279,7 +279,7 @@ fn rtmp(config: &Config) -> Result<Option<RtmpProtocol>, Error> {
 fn engine(config: &Arc<Config>, gate: &Arc<Gate>, tally: &Arc<Tally>) -> Arc<Engine> {
     let mut builder = Engine::builder()
         .limits(config.limits.clone())
-        .allow_any_app(app_spec(&App::new("live")))
+        .allow_any_app(app_spec(&App::new("live"), config.limits.lag_ms))
         .authenticator(Arc::new(StaticTokens(Arc::clone(gate))))
         .observer(Arc::clone(tally) as _)
         .filter(Arc::new(|_: &StreamKey| -> Box<dyn FrameFilter> {
@@ -289,13 +289,15 @@ fn engine(config: &Arc<Config>, gate: &Arc<Gate>, tally: &Arc<Tally>) -> Arc<Eng
         builder = builder.idle_timeout(Duration::from_secs(config.publish.idle_s));
     }
     for app in &config.apps {
-        builder = builder.application(app_spec(app));
+        builder = builder.application(app_spec(app, config.limits.lag_ms));
     }
     builder.build()
 }
 
-fn app_spec(app: &App) -> AppSpec {
+fn app_spec(app: &App, lag_ms: u64) -> AppSpec {
     let mut spec = AppSpec::new(&app.name)
+        // No reader of this server may be further behind, so nothing older is of use to anybody.
+        .tail_ms(lag_ms.saturating_add(1_000))
         .grace(Duration::from_secs(app.grace_s))
         .end_on_unpublish(app.end_on_unpublish);
     if app.gop_cache_frames > 0 {

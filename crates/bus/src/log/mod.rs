@@ -50,6 +50,8 @@ pub(crate) struct Bounds {
     pub(crate) bytes: u64,
     pub(crate) items: u64,
     pub(crate) time: MediaTime,
+    /// What lies before the newest sync point goes once it is older than this.
+    pub(crate) tail: MediaTime,
     /// What lossless readers may pin beyond `bytes`.
     pub(crate) spool: u64,
     /// A joiner gets the kept GOP while it is within these.
@@ -66,6 +68,7 @@ impl Bounds {
             bytes: limits.log_bytes.max(1),
             items: u64::from(limits.log_frames).max(1),
             time: millis(limits.log_ms),
+            tail: MediaTime::MAX,
             spool: limits.log_bytes.saturating_mul(2),
             gop_items: u64::MAX,
             gop_bytes: u64::MAX,

@@ -289,9 +289,11 @@ impl<T: Item, H> State<T, H> {
         let Some(front) = self.blocks.front() else {
             return false;
         };
+        let age = self.newest_dts - front.last_dts;
         self.held > self.bounds.bytes
             || self.next - front.block.first > self.bounds.items
-            || self.newest_dts - front.last_dts > self.bounds.time
+            || age > self.bounds.time
+            || (age > self.bounds.tail && self.newest_sync.is_some_and(|s| s.seq >= front.end()))
     }
 
     /// Lets whole blocks go, oldest first, until the bounds hold; blocks that a lossless reader needs stay until the

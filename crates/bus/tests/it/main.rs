@@ -15,4 +15,5 @@ mod readers;
 mod stress;
 mod support;
 mod sync_points;
+mod tail;
 mod views;
