@@ -110,6 +110,8 @@ impl InboundProtocol for RtmpProtocol {
             match accepted {
                 Ok((stream, remote)) => {
                     let id = ids.fetch_add(1, Ordering::Relaxed);
+                    // A listener on [::] sees IPv4 peers as mapped addresses; limits and logs mean the peer itself.
+                    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
                     start(&tasks, &shared, stream, remote, id);
                 }
                 Err(error) => {
