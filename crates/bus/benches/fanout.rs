@@ -27,10 +27,11 @@ fn main() {
         .and_then(|s| s.parse().ok())
         .unwrap_or(4_u64);
     if let Ok(name) = std::env::var("BENCH_ALONE") {
-        for kind in Kind::ALL.into_iter().filter(|k| k.name().contains(&name)) {
-            println!("{:<34} {:>14.1} ns warm", kind.name(), warm(kind));
+        // For a profiler: one kind only, or nothing but the publisher.
+        if name == "nobody" {
+            let (_, cpu) = paced(Kind::Paced(3_600_000), Duration::from_secs(secs));
+            println!("{cpu:?} of CPU for {secs} s of publishing alone");
         }
-        // For a profiler: one kind only.
         for kind in Kind::ALL.into_iter().filter(|k| k.name().contains(&name)) {
             let (delivered, cpu) = paced(kind, Duration::from_secs(secs));
             let each = cpu.as_secs_f64() * 1e6 / delivered as f64;

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 #[cfg(not(loom))]
-use std::{sync::Weak, task::Poll, time::Instant};
+use std::{
+    sync::Weak,
+    task::{Context, Poll},
+    time::Instant,
+};
 
 use super::wait::WakeSet;
 use super::{Item, Log, State};
@@ -20,25 +24,28 @@ pub(crate) struct PacedSet {
     pub(crate) set: WakeSet,
     /// Readers that belong to it, waiting or not.
     pub(crate) members: u32,
-    /// Its task is running.
-    running: bool,
+    /// The task that wakes it, by the id of the reader that started it; 0 for none.
+    pub(crate) driver: u64,
 }
 
 impl<T: Item, H> State<T, H> {
     /// Counts a reader into the set of its pace; gives the set's number, and true when the set needs a task.
-    pub(crate) fn enter_pace(&mut self, span: Duration) -> (u16, bool) {
+    pub(crate) fn enter_pace(&mut self, span: Duration, id: u64) -> (u16, bool) {
         let at = match self.paced.iter().position(|p| p.span == span) {
             Some(at) => at,
             None => {
                 // A set that nobody is in can be had for another pace.
-                let idle = self.paced.iter().position(|p| p.members == 0 && !p.running);
+                let idle = self
+                    .paced
+                    .iter()
+                    .position(|p| p.members == 0 && p.driver == 0);
                 let at = idle.unwrap_or(self.paced.len());
                 if idle.is_none() {
                     self.paced.push(PacedSet {
                         span,
                         set: WakeSet::new(),
                         members: 0,
-                        running: false,
+                        driver: 0,
                     });
                 }
                 at
@@ -49,36 +56,16 @@ impl<T: Item, H> State<T, H> {
         };
         paced.span = span;
         paced.members += 1;
-        let start = !std::mem::replace(&mut paced.running, true);
+        let start = paced.driver == 0;
+        if start {
+            paced.driver = id;
+        }
         (at as u16 + 1, start)
     }
 }
 
 #[cfg(not(loom))]
 impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
-    /// The task of a pace: waits until there is news for its readers, then until the round is due, then wakes them all.
-    pub(crate) async fn drive_pace(log: Weak<Self>, set: u16, id: u64, span: Duration) {
-        let Some(strong) = log.upgrade() else { return };
-        let at = {
-            let mut state = strong.lock();
-            let next = state.next;
-            let about = About::new(id, Instant::now());
-            state.readers.insert(ReaderSlot::new(next), about)
-        };
-        drop(strong);
-        let mut due = tokio::time::Instant::now();
-        loop {
-            // First the pause, so that a publish in it wakes nobody.
-            tokio::time::sleep_until(due).await;
-            if !pace_has_news(&log, set, at).await {
-                return;
-            }
-            let Some(log) = log.upgrade() else { return };
-            log.flush_pace(set);
-            due = tokio::time::Instant::now() + span;
-        }
-    }
-
     fn flush_pace(&self, set: u16) {
         let mut state = self.lock();
         let Some(paced) = state.paced.get_mut(usize::from(set) - 1) else {
@@ -96,35 +83,83 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
     }
 }
 
+/// The task of a pace. However it ends (with a runtime that shuts down or has no timers, too), its readers are not left
+/// waiting: each publish wakes them from then on.
 #[cfg(not(loom))]
-/// Waits for news; false when the task is not needed any more, and has been taken off the log.
-async fn pace_has_news<T: Item, H: Send + Sync + 'static>(
-    log: &Weak<Log<T, H>>,
+struct Driver<T: Item, H: Send + Sync + 'static> {
+    log: Weak<Log<T, H>>,
     set: u16,
+    /// Its own place in the slab: it waits for publishes like a reader.
     at: u32,
-) -> bool {
-    std::future::poll_fn(|cx| {
-        let Some(log) = log.upgrade() else {
+    id: u64,
+}
+
+#[cfg(not(loom))]
+impl<T: Item, H: Send + Sync + 'static> Driver<T, H> {
+    /// Waits until there is news for the readers, then until the round is due, then wakes them all.
+    async fn run(self, span: Duration) {
+        let mut due = tokio::time::Instant::now();
+        loop {
+            // First the pause, so that a publish in it wakes nobody.
+            tokio::time::sleep_until(due).await;
+            if !std::future::poll_fn(|cx| self.poll_news(cx)).await {
+                return;
+            }
+            let Some(log) = self.log.upgrade() else {
+                return;
+            };
+            log.flush_pace(self.set);
+            due = tokio::time::Instant::now() + span;
+        }
+    }
+
+    /// Waits for news; false when the task is not needed any more.
+    fn poll_news(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Some(log) = self.log.upgrade() else {
             return Poll::Ready(false);
         };
         let mut state = log.lock();
         let (next, ended) = (state.next, state.ended);
-        let Some(paced) = state.paced.get_mut(usize::from(set) - 1) else {
+        let Some(paced) = state.paced.get_mut(usize::from(self.set) - 1) else {
             return Poll::Ready(false);
         };
         if paced.members == 0 || ended {
-            paced.running = false;
-            state.disarm(at);
-            state.readers.remove(at);
+            // Under this lock, so that a reader that comes now starts another task.
+            paced.driver = 0;
             return Poll::Ready(false);
         }
         if paced.set.has_news(next) {
             return Poll::Ready(true);
         }
-        state.arm(at, cx.waker());
+        state.arm(self.at, cx.waker());
         Poll::Pending
-    })
-    .await
+    }
+}
+
+#[cfg(not(loom))]
+impl<T: Item, H: Send + Sync + 'static> Drop for Driver<T, H> {
+    fn drop(&mut self) {
+        let Some(log) = self.log.upgrade() else {
+            return;
+        };
+        let (waker, early) = {
+            let mut state = log.lock();
+            let waker = state.leave(self.at);
+            let paced = state.paced.get_mut(usize::from(self.set) - 1);
+            let early = paced.is_some_and(|p| {
+                let early = p.driver == self.id;
+                if early {
+                    p.driver = 0;
+                }
+                early
+            });
+            (waker, early)
+        };
+        drop(waker);
+        if early {
+            log.flush_pace(self.set);
+        }
+    }
 }
 
 #[cfg(loom)]
@@ -146,5 +181,12 @@ pub(crate) fn spawn<T: Item, H: Send + Sync + 'static>(
     id: u64,
     span: Duration,
 ) {
-    runtime.spawn(Log::drive_pace(Arc::downgrade(log), set, id, span));
+    let at = {
+        let mut state = log.lock();
+        let slot = ReaderSlot::new(state.next);
+        state.readers.insert(slot, About::new(id, Instant::now()))
+    };
+    let log = Arc::downgrade(log);
+    let driver = Driver { log, set, at, id };
+    runtime.spawn(driver.run(span));
 }

@@ -61,7 +61,7 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
         let (cum, dts) = state.measure(pos);
         let replay_until = state.next;
         let (set, start) = match &join.pace {
-            Some((span, _)) => state.enter_pace(*span),
+            Some((span, _)) => state.enter_pace(*span, id),
             None => (0, false),
         };
         let mut slot = ReaderSlot {

@@ -9,7 +9,7 @@ use core_frame::{Lag, MediaTime, TrackId};
 use super::block::{Block, Entry, SLOTS};
 use super::pace::PacedSet;
 use super::readers::Readers;
-use super::wait::WakeSet;
+use super::wait::{Place, WakeSet};
 use super::{Bounds, Item};
 
 /// Emptied blocks kept for the next ones.
@@ -198,6 +198,15 @@ impl<T: Item, H> State<T, H> {
         let Some(slot) = self.readers.get_mut(reader) else {
             return;
         };
+        if slot.set > 0
+            && let Some(paced) = self.paced.get_mut(usize::from(slot.set) - 1)
+            && paced.driver == 0
+        {
+            // Nobody wakes this set any more.
+            paced.members -= 1;
+            slot.set = 0;
+            slot.place = Place::default();
+        }
         let set = set_of(&mut self.waits, &mut self.paced, slot.set);
         slot.place = set.arm(slot.place, reader, next, waker);
     }

@@ -72,3 +72,44 @@ fn a_pace_needs_a_runtime() {
     });
     assert!(matches!(paced, Err(StreamError::Other(_))));
 }
+
+#[test]
+fn a_pace_whose_runtime_goes_away_leaves_nobody_waiting() {
+    let engine = engine();
+    let other = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let publisher = runtime.block_on(session(&engine));
+    let mut reader = other.block_on(async {
+        publisher
+            .handle()
+            .subscribe(SubscribeOptions {
+                pace: Pace::Every(Duration::from_millis(1)),
+                ..Default::default()
+            })
+            .unwrap()
+    });
+    publisher.publish_frame(video(0, true)).unwrap();
+    runtime.block_on(async {
+        assert_eq!(reader.recv().await.map(|f| number(&f)), Some(0));
+        let waiting =
+            tokio::spawn(async move { (reader.recv().await.map(|f| number(&f)), reader) });
+        tokio::task::yield_now().await;
+        drop(tokio::task::spawn_blocking(move || drop(other)).await);
+        publisher.publish_frame(video(1, false)).unwrap();
+        let (got, mut reader) = tokio::time::timeout(Duration::from_secs(5), waiting)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(got, Some(1));
+        let waiting = tokio::spawn(async move { reader.recv().await.map(|f| number(&f)) });
+        tokio::task::yield_now().await;
+        publisher.publish_frame(video(2, false)).unwrap();
+        assert_eq!(waiting.await.unwrap(), Some(2));
+    });
+}
