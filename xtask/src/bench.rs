@@ -177,17 +177,21 @@ fn fanout(profile: &str, players: &str) -> Result<(), Failure> {
     let _ = publisher.wait();
     let report: Value = serde_json::from_str(&report?)
         .map_err(|e| Failure::new(format!("load play --json: {e}")))?;
-    let number = |name: &str| report[name].as_f64().unwrap_or(f64::NAN);
-    let gbit = number("bytes") * 8.0 / 1e9;
+    let percentile = |of: &str, p: &str| report[of][p].as_f64().unwrap_or(f64::NAN);
+    let gbit = report["bytes"].as_f64().unwrap_or(f64::NAN) * 8.0 / 1e9;
     println!(
         "{profile:<18} {:>12.4} {gbit:>12.2} {:>10.1} {:>10.1} {:>10.1} {rss:>8.1}",
         cpu / gbit,
-        number("latency_p50_ms"),
-        number("latency_p99_ms"),
-        number("startup_p50_ms"),
+        percentile("latency_ms", "p50"),
+        percentile("latency_ms", "p99"),
+        percentile("join_ms", "p50"),
     );
     std::io::stdout().flush()?;
-    step(&format!("load's own report: {report}"));
+    let sessions = &report["sessions"];
+    step(&format!(
+        "{} of {} sessions, {} gaps, {} stalls",
+        sessions["started"], sessions["asked"], report["gaps"], report["stalls"]
+    ));
     Ok(())
 }
 
