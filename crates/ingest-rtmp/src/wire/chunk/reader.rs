@@ -1,49 +1,14 @@
 //! Chunks in, messages out: interleaving, header compression, extended time stamps and the bounds on all of it.
 
 use bytes::Bytes;
-use core_frame::Limits;
 
-use super::{DEFAULT_CHUNK_SIZE, EXTENDED};
+use super::stream::{Stream, TINY};
+use super::{ChunkLimits, DEFAULT_CHUNK_SIZE, EXTENDED};
 use crate::Error;
 use crate::wire::message::{Message, MessageType};
 
 /// Longest header: basic 3, message 11, extended time stamp 4.
 const MAX_HEAD: usize = 18;
-/// Below this many payload bytes a chunk counts as tiny.
-const TINY: usize = 64;
-
-/// What a peer may make a [`ChunkReader`] hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChunkLimits {
-    /// Longest message body in bytes.
-    pub message_bytes: u32,
-    /// Bytes of partly received messages, all chunk streams together.
-    pub partial_bytes: u32,
-    /// Chunk streams with state.
-    pub chunk_streams: u32,
-}
-
-impl ChunkLimits {
-    /// The bounds before publishing was accepted.
-    #[must_use]
-    pub const fn before_publish(limits: &Limits) -> Self {
-        Self {
-            message_bytes: limits.rtmp_message_bytes_before_publish,
-            partial_bytes: limits.rtmp_partial_bytes_before_publish,
-            chunk_streams: limits.rtmp_chunk_streams,
-        }
-    }
-
-    /// The bounds of a publisher, and of a client towards the server it chose.
-    #[must_use]
-    pub const fn publishing(limits: &Limits) -> Self {
-        Self {
-            message_bytes: limits.rtmp_message_bytes,
-            partial_bytes: limits.rtmp_partial_bytes,
-            chunk_streams: limits.rtmp_chunk_streams,
-        }
-    }
-}
 
 /// Reassembles messages from a chunk stream whose bytes may be split anywhere.
 ///
@@ -71,23 +36,6 @@ pub struct ChunkReader {
     tiny: u32,
     tiny_limit: u32,
     offset: u64,
-}
-
-/// What a chunk stream remembers from one header to the next.
-#[derive(Debug, Default)]
-struct Stream {
-    id: u32,
-    timestamp: u32,
-    /// What a type 3 header adds when it begins a message: the last delta, or the time stamp of a type 0 (§5.3.1.2.4).
-    delta: u32,
-    length: usize,
-    type_id: u8,
-    message_stream: u32,
-    /// The extended time stamp as sent, when the last header had one.
-    extended: Option<u32>,
-    body: Vec<u8>,
-    /// A message has begun and is not complete.
-    open: bool,
 }
 
 /// A header as it stands on the wire.
@@ -441,43 +389,6 @@ impl ChunkReader {
 
     fn broken(&self, rule: &'static str) -> Error {
         Error::protocol(self.offset, rule)
-    }
-}
-
-impl Stream {
-    /// The copy for a message in several pieces. Room grows with what the peer has really sent (`at_hand` bytes are there),
-    /// never with what it declares.
-    fn gather(&mut self, piece: &[u8], at_hand: usize) {
-        let have = self.body.len();
-        if self.body.capacity().saturating_sub(have) < piece.len() {
-            let grow = piece.len().max(have).max(at_hand.min(1 << 16));
-            let most = self.length.saturating_sub(have);
-            self.body.reserve_exact(grow.min(most));
-        }
-        self.body.extend_from_slice(piece);
-    }
-
-    /// The usual way on inside a message, chunk after chunk of the same stream behind one-byte headers, without the
-    /// general parser: senders with small chunks spend most of their bytes here. Takes whole chunks only and returns the
-    /// bytes and the tiny chunks that it took.
-    fn plain_chunks(&mut self, chunk_size: usize, input: &mut &[u8]) -> (usize, u32) {
-        let marker = match (self.id, self.extended) {
-            (id @ 2..=63, None) => 0xC0 | id as u8,
-            _ => return (0, 0),
-        };
-        let (mut bytes, mut tiny) = (0_usize, 0_u32);
-        while let Some((&first, rest)) = input.split_first() {
-            let size = chunk_size.min(self.length.saturating_sub(self.body.len()));
-            if first != marker || size == 0 || rest.len() < size {
-                break;
-            }
-            let (piece, later) = rest.split_at(size);
-            self.gather(piece, input.len());
-            bytes = bytes.saturating_add(size);
-            tiny = tiny.saturating_add(u32::from(size < TINY));
-            *input = later;
-        }
-        (bytes, tiny)
     }
 }
 
