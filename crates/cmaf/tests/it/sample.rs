@@ -97,7 +97,8 @@ pub(crate) fn make(
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     if !path.exists() {
-        let part = path.with_extension("part");
+        // Another test may be making the same file: each makes its own and moves it into place.
+        let part = path.with_extension(format!("{}.part", std::process::id()));
         let out = Command::new("ffmpeg")
             .args(&args)
             .arg(&part)

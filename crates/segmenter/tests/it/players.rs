@@ -76,7 +76,8 @@ fn sample(name: &str, video: Option<&str>, audio: Option<&str>) -> Option<Vec<u8
     let file = format!("segmenter-{name}-{:016x}.mp4", hash.finish());
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(file);
     if !path.exists() {
-        let part = path.with_extension("part");
+        // Another test may be making the same file: each makes its own and moves it into place.
+        let part = path.with_extension(format!("{}.part", std::process::id()));
         if !ffmpeg(&args, &part) {
             return None;
         }
