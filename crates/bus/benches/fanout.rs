@@ -5,8 +5,9 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,18 +21,15 @@ use tokio::time::MissedTickBehavior;
 
 const READERS: usize = 256;
 const FPS: u32 = 77;
+const ROUNDS: usize = 5;
 
 fn main() {
     let secs = std::env::var("BENCH_SECS")
         .ok()
         .and_then(|s| s.parse().ok())
-        .unwrap_or(4_u64);
+        .unwrap_or(3_u64);
     if let Ok(name) = std::env::var("BENCH_ALONE") {
-        // For a profiler: one kind only, or nothing but the publisher.
-        if name == "nobody" {
-            let (_, cpu) = paced(Kind::Paced(3_600_000), Duration::from_secs(secs));
-            println!("{cpu:?} of CPU for {secs} s of publishing alone");
-        }
+        // For a profiler: one kind only.
         for kind in Kind::ALL.into_iter().filter(|k| k.name().contains(&name)) {
             let (delivered, cpu) = paced(kind, Duration::from_secs(secs));
             let each = cpu.as_secs_f64() * 1e6 / delivered as f64;
@@ -40,27 +38,33 @@ fn main() {
         return;
     }
     println!(
-        "paced: {FPS} frames/s to {READERS} reader tasks, 2 workers, {secs} s each; CPU of the process"
+        "paced: {FPS} frames/s to {READERS} reader tasks, 2 workers; CPU of the whole process, us a delivered frame"
     );
+    println!("(median of {ROUNDS} runs of {secs} s, one kind after the other in each round)");
     println!(
-        "{:<34} {:>12} {:>14} {:>12}",
-        "", "delivered", "us a frame", "of tokio"
+        "{:<38} {:>8} {:>14} {:>10}",
+        "", "median", "from-to", "of tokio"
     );
-    let mut base = 0.0;
-    for round in 0..3 {
-        println!("round {round}");
-        for kind in Kind::ALL {
-            let (delivered, cpu) = paced(kind, Duration::from_secs(secs));
-            let each = cpu.as_secs_f64() * 1e6 / delivered as f64;
-            if kind == Kind::Tokio {
-                base = each;
-            }
-            println!(
-                "{:<34} {delivered:>12} {each:>14.3} {:>11.2}x",
-                kind.name(),
-                each / base
-            );
+    let mut samples = Kind::ALL.map(|kind| (kind, Vec::new()));
+    for _ in 0..ROUNDS {
+        for (kind, samples) in &mut samples {
+            let (delivered, cpu) = paced(*kind, Duration::from_secs(secs));
+            samples.push(cpu.as_secs_f64() * 1e6 / delivered as f64);
         }
+    }
+    let mut base = 0.0;
+    for (kind, mut samples) in samples {
+        samples.sort_by(f64::total_cmp);
+        let median = samples[samples.len() / 2];
+        if kind == Kind::Tokio {
+            base = median;
+        }
+        let spread = format!("{:.2}-{:.2}", samples[0], samples[samples.len() - 1]);
+        let name = kind.name();
+        println!(
+            "{name:<38} {median:>8.3} {spread:>14} {:>9.2}x",
+            median / base
+        );
     }
     println!();
     println!(
@@ -113,10 +117,14 @@ enum Kind {
     Each,
     EachRecv,
     Paced(u64),
+    /// Nothing is delivered: tasks that wait are woken this often. What any design with a task a reader pays.
+    Floor(u64),
+    /// Nothing is delivered and nobody is woken: what the bench itself costs.
+    Publisher,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 11] = [
         Self::Tokio,
         Self::Arcly,
         Self::Each,
@@ -124,6 +132,10 @@ impl Kind {
         Self::Paced(20),
         Self::Paced(33),
         Self::Paced(40),
+        Self::Paced(60),
+        Self::Floor(13),
+        Self::Floor(33),
+        Self::Publisher,
     ];
 
     fn name(self) -> String {
@@ -133,6 +145,8 @@ impl Kind {
             Self::Each => "millstream, each frame, batches".into(),
             Self::EachRecv => "millstream, each frame, recv()".into(),
             Self::Paced(ms) => format!("millstream, paced {ms} ms"),
+            Self::Floor(ms) => format!("(only waking the tasks, every {ms} ms)"),
+            Self::Publisher => "(only the publisher's timer)".into(),
         }
     }
 }
@@ -145,6 +159,7 @@ enum Source {
         #[allow(dead_code)] Arc<arcly_stream::Engine>,
     ),
     Ours(PublishSession, #[allow(dead_code)] Arc<Engine>),
+    Nothing,
 }
 
 impl Source {
@@ -186,6 +201,21 @@ impl Source {
                     });
                 }
                 Self::Arcly(handle, engine)
+            }
+            Kind::Publisher => Self::Nothing,
+            Kind::Floor(ms) => {
+                let wakers: Arc<Mutex<Vec<Waker>>> = Arc::default();
+                for _ in 0..readers {
+                    tokio::spawn(wait_again_and_again(Arc::clone(&wakers)));
+                }
+                tokio::spawn(async move {
+                    loop {
+                        tokio::time::sleep(Duration::from_millis(ms)).await;
+                        let woken = std::mem::take(&mut *wakers.lock().unwrap());
+                        woken.into_iter().for_each(Waker::wake);
+                    }
+                });
+                Self::Nothing
             }
             Kind::Each | Kind::EachRecv | Kind::Paced(_) => {
                 let engine = Engine::builder().application(AppSpec::new("live")).build();
@@ -230,6 +260,7 @@ impl Source {
         let ms = (n * 1000 / u64::from(FPS)) as i64;
         let key = n.is_multiple_of(60);
         match self {
+            Self::Nothing => {}
             Self::Tokio(sender) => {
                 let _ = sender.send(MediaFrame::new_video(
                     ms,
@@ -250,6 +281,20 @@ impl Source {
                 handle.publish_frame(frame).unwrap();
             }
         }
+    }
+}
+
+async fn wait_again_and_again(wakers: Arc<Mutex<Vec<Waker>>>) {
+    loop {
+        let mut woken = false;
+        std::future::poll_fn(|cx| {
+            if std::mem::replace(&mut woken, true) {
+                return Poll::Ready(());
+            }
+            wakers.lock().unwrap().push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 }
 
@@ -313,7 +358,12 @@ fn paced(kind: Kind, span: Duration) -> (u64, Duration) {
     });
     // Readers end with their source; the runtime waits for them.
     runtime.shutdown_timeout(Duration::from_secs(5));
-    (count.load(Ordering::Relaxed), cpu)
+    let delivered = match kind {
+        // As many as the others deliver in this time.
+        Kind::Floor(_) | Kind::Publisher => span.as_secs() * u64::from(FPS) * READERS as u64,
+        _ => count.load(Ordering::Relaxed),
+    };
+    (delivered, cpu)
 }
 
 fn warm(kind: Kind) -> f64 {

@@ -40,7 +40,7 @@ pub struct SubscribeOptions {
     /// Which tracks. Default: all.
     pub tracks: TrackMask,
     /// What is given up when the reader is behind. `None`: [`core_frame::DropTail`] with the limits `lag_bytes` and
-    /// `lag_ms`. See [`KeepAll`].
+    /// `lag_ms`. See [`KeepAll`]. A reader within 100 ms and 64 KiB of the newest item is up to date, and no policy is asked.
     pub shed: Option<Arc<dyn ShedPolicy>>,
     /// Nothing is shed, and the log keeps what this reader has not read yet, up to the application's spool bound. Only
     /// beyond that it skips, to the oldest sync point that is left, and counts.

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use core_frame::MediaTime;
+
 use crate::sync::Slot;
 
 /// Slots in a block, and bits in a batch's mask. Models have blocks of two, so that a few items fill several.
@@ -15,6 +17,9 @@ pub(crate) struct Block<T, H> {
     pub(crate) first: u64,
     /// Bytes published before the first slot, since the log began.
     pub(crate) cum: u64,
+    /// The latest decode time before the first slot. Lag is measured on this clock, and not by an item's own time: tracks that
+    /// are interleaved far apart are no lag.
+    pub(crate) clock: MediaTime,
     /// What the items need to be understood.
     pub(crate) header: Arc<H>,
     /// Counts the log's headers, so that a cursor sees a change without comparing them.
@@ -26,10 +31,17 @@ pub(crate) struct Block<T, H> {
 }
 
 impl<T, H> Block<T, H> {
-    pub(crate) fn new(first: u64, cum: u64, header: Arc<H>, header_no: u32) -> Self {
+    pub(crate) fn new(
+        first: u64,
+        cum: u64,
+        clock: MediaTime,
+        header: Arc<H>,
+        header_no: u32,
+    ) -> Self {
         Self {
             first,
             cum,
+            clock,
             header,
             header_no,
             own: [const { None }; SLOTS],
@@ -88,8 +100,10 @@ pub(crate) struct Entry<T, H> {
     pub(crate) sync: u64,
     /// Bytes in the written slots.
     pub(crate) bytes: u64,
-    pub(crate) first_dts: core_frame::MediaTime,
-    pub(crate) last_dts: core_frame::MediaTime,
+    /// Decode time of the first slot.
+    pub(crate) first_dts: MediaTime,
+    /// The latest decode time up to the last written slot.
+    pub(crate) clock: MediaTime,
 }
 
 impl<T, H> Entry<T, H> {

@@ -169,8 +169,8 @@ impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
     #[must_use]
     pub fn lag(&self) -> Lag {
         let mut state = self.log.lock();
-        match state.readers.get_mut(self.at).map(|s| (s.cum, s.dts)) {
-            Some((cum, dts)) => state.lag(cum, dts),
+        match state.readers.get_mut(self.at).map(|s| (s.cum, s.clock)) {
+            Some((cum, clock)) => state.lag(cum, clock),
             None => Lag::default(),
         }
     }

@@ -33,7 +33,8 @@ pub(super) struct Run<T, H> {
     pub(super) sync: u64,
     /// How far the end of the run is behind the newest item, in bytes.
     pub(super) behind: u64,
-    pub(super) newest_dts: MediaTime,
+    /// The latest decode time in the log.
+    pub(super) clock: MediaTime,
     pub(super) newest_sync: Option<u64>,
     pub(super) next: u64,
 }
@@ -58,7 +59,7 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
             Start::Live => (state.next, true),
             Start::Oldest => (state.oldest(), false),
         };
-        let (cum, dts) = state.measure(pos);
+        let (cum, clock) = state.measure(pos);
         let replay_until = state.next;
         let (set, start) = match &join.pace {
             Some((span, _)) => state.enter_pace(*span, id),
@@ -66,7 +67,7 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
         };
         let mut slot = ReaderSlot {
             cum,
-            dts,
+            clock,
             pins: join.lossless,
             set,
             ..ReaderSlot::new(pos)
@@ -168,14 +169,14 @@ impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
             self.tell_lag();
             return Some(TryBatch::Empty);
         };
-        let (end, end_cum, end_dts) = (entry.end(), entry.end_cum(), entry.last_dts);
+        let (end, end_cum, end_clock) = (entry.end(), entry.end_cum(), entry.clock);
         let run = Run {
             block: Arc::clone(&entry.block),
             from: (hot.pos - entry.block.first) as usize,
             to: entry.len as usize,
             sync: entry.sync,
             behind: state.cum - end_cum,
-            newest_dts: state.newest_dts,
+            clock: state.clock,
             newest_sync: state.newest_sync.map(|s| s.seq),
             next: state.next,
         };
@@ -188,7 +189,7 @@ impl<T: Item, H: Send + Sync + 'static> Cursor<T, H> {
         let plain = (!displaced).then(|| run.plain(&hot)).flatten();
         let slot = state.readers.get_mut(self.at)?;
         slot.cum = end_cum;
-        slot.dts = end_dts;
+        slot.clock = end_clock;
         slot.hot.pos = end;
         if let Some(mask) = plain {
             slot.hot.joined = true;
@@ -256,7 +257,7 @@ impl<T: Item, H> Run<T, H> {
             return None;
         }
         let mut bytes = self.behind;
-        let mut oldest = self.newest_dts;
+        let mut oldest = self.clock;
         for at in (self.from..self.to).rev() {
             let item = self.block.get(at)?;
             if !hot.pass.contains(item.track()) {
@@ -267,7 +268,7 @@ impl<T: Item, H> Run<T, H> {
                 bytes += item.bytes() as u64;
             }
         }
-        let near = bytes <= NEAR_BYTES && self.newest_dts - oldest <= NEAR_TIME;
+        let near = bytes <= NEAR_BYTES && self.clock - oldest.max(self.block.clock) <= NEAR_TIME;
         near.then(|| (u64::MAX >> (64 - (self.to - self.from))) << self.from)
     }
 }

@@ -51,8 +51,8 @@ pub(crate) struct ReaderSlot {
     pub(crate) place: Place,
     /// Bytes published before its position, since the log began.
     pub(crate) cum: u64,
-    /// Decode time of the last item it read.
-    pub(crate) dts: MediaTime,
+    /// The latest decode time up to its position.
+    pub(crate) clock: MediaTime,
 }
 
 const _: () = assert!(size_of::<ReaderSlot>() == 64);
@@ -74,7 +74,7 @@ impl ReaderSlot {
             end: None,
             place: Place::default(),
             cum: 0,
-            dts: MediaTime::ZERO,
+            clock: MediaTime::ZERO,
         }
     }
 }

@@ -60,6 +60,13 @@ impl<H> Rare<H> {
         for at in run.from + 1..run.to {
             behind += run.block.get(at).map_or(0, |item| item.bytes() as u64);
         }
+        let mut clock = run.block.clock;
+        for at in 0..run.from {
+            clock = run
+                .block
+                .get(at)
+                .map_or(clock, |item| clock.max(item.dts()));
+        }
         let mut mask = 0_u64;
         let mut jump = None;
         for at in run.from..run.to {
@@ -69,12 +76,18 @@ impl<H> Rare<H> {
             if at > run.from {
                 behind = behind.saturating_sub(item.bytes() as u64);
             }
+            clock = clock.max(item.dts());
             let sync = run.sync >> at & 1 != 0;
             if !hot.pass.contains(item.track()) && !self.admits(hot, item, sync) {
                 continue;
             }
             let seq = first + at as u64;
-            match self.judge(hot, item, seq, behind, run) {
+            let time = (run.clock - clock).max(MediaTime::ZERO);
+            let lag = Lag {
+                bytes: behind,
+                time,
+            };
+            match self.judge(hot, item, seq, lag, run) {
                 Verdict::Keep => mask |= 1 << at,
                 Verdict::Drop => {}
                 Verdict::Skip(to) => {
@@ -119,21 +132,20 @@ impl<H> Rare<H> {
         false
     }
 
-    /// Asks the policy about an item with `bytes` behind it.
+    /// Asks the policy about an item of a reader that is `lag` behind.
     fn judge<T: Item>(
         &mut self,
         hot: &mut Hot,
         item: &T,
         seq: u64,
-        bytes: u64,
+        lag: Lag,
         run: &Run<T, H>,
     ) -> Verdict {
-        let time = (run.newest_dts - item.dts()).max(MediaTime::ZERO);
-        let near = bytes <= NEAR_BYTES && time <= NEAR_TIME;
+        let near = lag.bytes <= NEAR_BYTES && lag.time <= NEAR_TIME;
         let (false, Some(policy)) = (near || seq < self.replay_until, &self.shed) else {
             return Verdict::Keep;
         };
-        match policy.decide(item, Lag { bytes, time }) {
+        match policy.decide(item, lag) {
             ShedDecision::Keep => Verdict::Keep,
             ShedDecision::Drop if leaves_no_hole(item) => {
                 self.miss(hot, 1);

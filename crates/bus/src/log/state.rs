@@ -37,7 +37,8 @@ pub(crate) struct State<T: Item, H> {
     /// Bytes held.
     pub(crate) held: u64,
     pub(crate) newest_sync: Option<SyncPoint>,
-    pub(crate) newest_dts: MediaTime,
+    /// The latest decode time so far, of any track.
+    pub(crate) clock: MediaTime,
     header: Arc<H>,
     header_no: u32,
     pub(crate) ended: bool,
@@ -70,7 +71,7 @@ impl<T: Item, H> State<T, H> {
             cum: 0,
             held: 0,
             newest_sync: None,
-            newest_dts: MediaTime::ZERO,
+            clock: MediaTime::ZERO,
             header,
             header_no: 0,
             ended: false,
@@ -114,11 +115,15 @@ impl<T: Item, H> State<T, H> {
         Block::set(&mut entry.block, at as usize, item);
         entry.len = at + 1;
         entry.bytes += bytes;
-        entry.last_dts = dts;
         self.next += 1;
         self.cum += bytes;
         self.held += bytes;
-        self.newest_dts = dts;
+        self.clock = if self.next == 1 {
+            dts
+        } else {
+            self.clock.max(dts)
+        };
+        entry.clock = self.clock;
         if self.over_bounds() {
             self.evict();
         }
@@ -164,31 +169,31 @@ impl<T: Item, H> State<T, H> {
         let b = &self.bounds;
         let kept = self.next - sync.seq <= b.gop_items
             && self.cum - sync.cum <= b.gop_bytes
-            && self.newest_dts - sync.dts <= b.gop_time;
+            && self.clock - sync.dts <= b.gop_time;
         kept.then_some(sync.seq)
     }
 
-    /// Bytes published before `seq`, and the decode time of the item before it in its block, or else of the one there.
+    /// Bytes published before `seq`, and the latest decode time before it (of a block's first item: its own).
     pub(crate) fn measure(&self, seq: u64) -> (u64, MediaTime) {
         let Some(entry) = self.entry(seq) else {
-            return (self.cum, self.newest_dts);
+            return (self.cum, self.clock);
         };
         let mut cum = entry.block.cum;
-        let mut dts = entry.first_dts;
+        let mut clock = entry.first_dts;
         for i in 0..(seq - entry.block.first) as usize {
             if let Some(item) = entry.block.get(i) {
                 cum += item.bytes() as u64;
-                dts = item.dts();
+                clock = clock.max(item.dts());
             }
         }
-        (cum, dts)
+        (cum, clock)
     }
 
-    /// How far something that has read `cum` bytes up to `dts` is behind.
-    pub(crate) fn lag(&self, cum: u64, dts: MediaTime) -> Lag {
+    /// How far something that has read `cum` bytes up to `clock` is behind.
+    pub(crate) fn lag(&self, cum: u64, clock: MediaTime) -> Lag {
         Lag {
             bytes: self.cum.saturating_sub(cum),
-            time: (self.newest_dts - dts).max(MediaTime::ZERO),
+            time: (self.clock - clock).max(MediaTime::ZERO),
         }
     }
 
@@ -266,7 +271,7 @@ impl<T: Item, H> State<T, H> {
             sync: 0,
             bytes: 0,
             first_dts: dts,
-            last_dts: dts,
+            clock: dts,
         });
     }
 
@@ -285,12 +290,14 @@ impl<T: Item, H> State<T, H> {
             block.clear();
             block.first = self.next;
             block.cum = self.cum;
+            block.clock = self.clock;
             block.header = Arc::clone(&self.header);
             block.header_no = self.header_no;
             return arc;
         }
         let header = Arc::clone(&self.header);
-        Arc::new(Block::new(self.next, self.cum, header, self.header_no))
+        let (next, cum, clock) = (self.next, self.cum, self.clock);
+        Arc::new(Block::new(next, cum, clock, header, self.header_no))
     }
 
     #[inline]
@@ -298,7 +305,7 @@ impl<T: Item, H> State<T, H> {
         let Some(front) = self.blocks.front() else {
             return false;
         };
-        let age = self.newest_dts - front.last_dts;
+        let age = self.clock - front.clock;
         self.held > self.bounds.bytes
             || self.next - front.block.first > self.bounds.items
             || age > self.bounds.time
@@ -337,7 +344,7 @@ impl<T: Item, H> State<T, H> {
     pub(crate) fn span(&self) -> MediaTime {
         self.blocks
             .front()
-            .map_or(MediaTime::ZERO, |e| self.newest_dts - e.first_dts)
+            .map_or(MediaTime::ZERO, |e| self.clock - e.first_dts)
     }
 }
 

@@ -302,7 +302,7 @@ impl State<MediaFrame, TrackTable> {
             }
             return;
         }
-        let newest = self.newest_dts;
+        let newest = self.clock;
         let intake = &mut self.intake;
         let at = match intake.meters.iter().position(|m| m.id == frame.track) {
             Some(at) => at,

@@ -88,7 +88,7 @@ impl Stream {
         }
         {
             let mut state = self.log.lock();
-            let at = state.newest_dts + MediaTime::from(silent);
+            let at = state.clock + MediaTime::from(silent);
             state.intake.next_publisher(ticket, at);
         }
         control.active = now;

@@ -172,7 +172,7 @@ impl<T: Item, H: Send + Sync + 'static> Log<T, H> {
                 remote: info.remote,
                 view: view.cloned(),
                 bytes: about.delivered,
-                lag: state.lag(slot.cum, slot.dts),
+                lag: state.lag(slot.cum, slot.clock),
                 skipped: about.skipped,
                 since: about.since,
             });

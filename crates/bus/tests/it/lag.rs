@@ -286,3 +286,23 @@ async fn lag_is_what_is_left_to_read() {
     assert_eq!(reader.lag(), core_frame::Lag::default());
     assert_eq!(key().as_str(), "live/cam");
 }
+
+#[tokio::test]
+async fn tracks_that_are_far_apart_are_no_lag() {
+    let engine = engine();
+    let publisher = session(&engine).await;
+    let mut reader = publisher.handle().subscribe_resilient();
+    let mut got = Vec::new();
+    // The sound is 2.6 s ahead of the picture all the time: over three quarters of the budget.
+    for n in 0..500 {
+        publisher
+            .publish_frames([audio(n + 65), video(n, n % 100 == 0)])
+            .unwrap();
+        if n % 7 == 0 {
+            got.extend(drain(&mut reader));
+        }
+    }
+    got.extend(drain(&mut reader));
+    assert_eq!(reader.skipped(), 0);
+    assert_eq!(got.len(), 2 * 500);
+}
