@@ -122,3 +122,16 @@ async fn a_running_engine_gives_up_readers_that_stand_still() {
     shutdown.cancel();
     run.await.unwrap().unwrap();
 }
+
+#[test]
+fn what_moves_between_tasks_may() {
+    fn send<T: Send>() {}
+    fn shared<T: Send + Sync>() {}
+    send::<millstream_bus::Subscriber>();
+    send::<millstream_bus::ViewReader>();
+    shared::<millstream_bus::StreamHandle>();
+    shared::<millstream_bus::PublishSession>();
+    shared::<millstream_bus::ViewHandle>();
+    shared::<millstream_bus::Batch<core_frame::MediaFrame, core_frame::TrackTable>>();
+    shared::<Engine>();
+}
