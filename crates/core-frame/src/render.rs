@@ -57,6 +57,9 @@ pub struct ViewItem {
     pub slices: Slices,
     /// Bytes in all.
     pub len: u32,
+    /// The memory from the start of this item on, where the items after it lie right behind it: a writer may join items
+    /// whose runs continue each other into one piece. Empty where they do not.
+    pub run: Bytes,
     /// Sequence number of the source frame in the stream's log.
     pub seq: u64,
     /// Decode time of the source frame.
@@ -79,6 +82,7 @@ impl ViewItem {
         Self {
             slices,
             len: u32::try_from(len).unwrap_or(u32::MAX),
+            run: Bytes::new(),
             seq,
             dts: frame.dts,
             epoch: frame.epoch,

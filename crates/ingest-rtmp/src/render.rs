@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use core_frame::{
-    Epoch, MediaFrame, MediaKind, Preamble, Render, RenderOut, TrackId, TrackInfo, TrackTable,
-    ViewItem,
+    Epoch, MediaFrame, MediaKind, Preamble, Render, RenderOut, Slices, TrackId, TrackInfo,
+    TrackTable, ViewItem,
 };
 use smallvec::smallvec;
 
@@ -30,8 +30,9 @@ const HEADS: usize = 18 + flv::Head::MAX;
 /// Joiners get `onMetaData` and the codec configurations; players that are under way get them again when they change.
 /// Times are the stream's own, in milliseconds of 32 bits.
 ///
-/// The messages of successive frames lie one behind the other in memory, so that all a player has to write is usually one
-/// run. That costs one copy of the media for each stream, whatever the number of players.
+/// The messages of the frames that are rendered together lie one behind the other in memory ([`ViewItem::run`]), so that
+/// all a player has to write is usually one piece. That costs one copy of the media for each stream, whatever the number
+/// of players.
 #[derive(Debug)]
 pub struct RtmpRender {
     message_stream: u32,
@@ -41,6 +42,8 @@ pub struct RtmpRender {
     preamble: Option<(Epoch, Bytes)>,
     generation: u32,
     block: BytesMut,
+    /// Items whose bytes are in the block, each with the place where they end.
+    pending: Vec<(ViewItem, usize)>,
     left_out: u64,
 }
 
@@ -56,6 +59,7 @@ impl RtmpRender {
             preamble: None,
             generation: 0,
             block: BytesMut::new(),
+            pending: Vec::new(),
             left_out: 0,
         }
     }
@@ -73,9 +77,9 @@ impl RtmpRender {
         video.or_else(audio).map(|t| (t.kind(), t.as_ref()))
     }
 
-    fn message(&mut self, frame: &MediaFrame) -> flv::Result<Option<Bytes>> {
+    fn message(&mut self, frame: &MediaFrame, seq: u64, out: &mut RenderOut) -> flv::Result<()> {
         let Some((kind, track)) = self.track(frame.track) else {
-            return Ok(None);
+            return Ok(());
         };
         let head = flv::body_head(frame, track)?;
         let (chunk_stream, kind) = match kind {
@@ -87,6 +91,7 @@ impl RtmpRender {
             .saturating_add(frame.payload.len())
             .saturating_add(chunks.saturating_mul(8));
         if self.block.capacity().saturating_sub(self.block.len()) < need {
+            self.emit(out);
             self.block = BytesMut::with_capacity(need.max(BLOCK));
         }
         // The one copy of the media in this view: see the type's documentation.
@@ -99,12 +104,31 @@ impl RtmpRender {
             &[head.as_ref(), &frame.payload],
             &mut self.block,
         );
-        Ok(Some(self.block.split().freeze()))
+        let item = ViewItem::of(frame, seq, Slices::new());
+        self.pending.push((item, self.block.len()));
+        Ok(())
+    }
+
+    /// Lets out what is pending, as one run of memory.
+    fn emit(&mut self, out: &mut RenderOut) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let run = self.block.split().freeze();
+        let mut start = 0;
+        for (mut item, end) in self.pending.drain(..) {
+            item.slices.push(run.slice(start..end));
+            item.len = u32::try_from(end.saturating_sub(start)).unwrap_or(u32::MAX);
+            item.run = run.slice(start..);
+            out.item(item);
+            start = end;
+        }
     }
 }
 
 impl Render for RtmpRender {
     fn tracks(&mut self, table: &Arc<TrackTable>, out: &mut RenderOut) {
+        self.emit(out);
         self.video = table.video().cloned();
         self.audio = table.audio().cloned();
         let mut bytes = BytesMut::new();
@@ -138,11 +162,13 @@ impl Render for RtmpRender {
     }
 
     fn frame(&mut self, frame: &MediaFrame, seq: u64, out: &mut RenderOut) {
-        match self.message(frame) {
-            Ok(Some(message)) => out.item(ViewItem::of(frame, seq, smallvec![message])),
-            Ok(None) => {}
-            Err(_) => self.left_out = self.left_out.saturating_add(1),
+        if self.message(frame, seq, out).is_err() {
+            self.left_out = self.left_out.saturating_add(1);
         }
+    }
+
+    fn flush(&mut self, out: &mut RenderOut) {
+        self.emit(out);
     }
 }
 
@@ -196,6 +222,8 @@ mod tests {
             );
             let audio = Bytes::from_static(b"aac");
             render.frame(&MediaFrame::new_audio(41, audio, CodecId::Aac), 1, &mut out);
+            assert_eq!(out.steps().len(), 1, "items come out together");
+            render.flush(&mut out);
             let steps: Vec<_> = out.drain().collect();
             let [
                 RenderStep::Preamble(preamble),
@@ -206,6 +234,9 @@ mod tests {
                 panic!("{steps:?}");
             };
             assert_eq!(a.slices[0].as_ptr_range().end, b.slices[0].as_ptr());
+            assert_eq!(a.run, [&a.slices[0][..], &b.slices[0]].concat());
+            assert_eq!(b.run, b.slices[0]);
+            assert_eq!(a.len as usize, a.slices[0].len());
             let messages = read(&preamble.join[0], chunk_size);
             let kinds: Vec<_> = messages.iter().map(|m| m.kind).collect();
             assert_eq!(
