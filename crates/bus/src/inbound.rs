@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use core_frame::{MediaFrame, Result, StreamKey, TrackInfo};
+use core_frame::{MediaFrame, Result, StreamKey, Tags, TrackInfo};
 use tokio_util::sync::CancellationToken;
 
 use crate::{PublishRegistry, PublishRequest, StreamHandle};
@@ -136,6 +136,14 @@ impl PublishSession {
     /// As [`PublishSession::set_tracks`].
     pub fn set_track(&self, track: TrackInfo) -> Result<()> {
         self.handle.set_track(track)
+    }
+
+    /// What the sender says about the stream as a whole, in place of what it said before.
+    ///
+    /// # Errors
+    /// As [`PublishSession::set_tracks`].
+    pub fn set_tags(&self, tags: Tags) -> Result<()> {
+        self.handle.set_tags(tags)
     }
 
     /// Publishes a frame; returns how many read the stream (0 when nobody does).

@@ -81,6 +81,8 @@ pub enum CodecId {
     Id3,
     /// WebVTT cues.
     Webvtt,
+    /// A script message of FLV and RTMP as it came (`onCuePoint`, `onTextData`): AMF0 values, the name first.
+    Script,
 }
 
 impl CodecId {
@@ -105,7 +107,7 @@ impl CodecId {
             | Self::Pcma
             | Self::Pcmu
             | Self::Pcm => MediaKind::Audio,
-            Self::Scte35 | Self::Klv | Self::Id3 => MediaKind::Data,
+            Self::Scte35 | Self::Klv | Self::Id3 | Self::Script => MediaKind::Data,
             Self::Webvtt => MediaKind::Subtitle,
         }
     }
@@ -135,6 +137,7 @@ impl CodecId {
             Self::Klv => "klv",
             Self::Id3 => "id3",
             Self::Webvtt => "webvtt",
+            Self::Script => "script",
         }
     }
 

@@ -32,6 +32,7 @@
 
 #![forbid(unsafe_code)]
 
+mod choice;
 mod codec;
 mod error;
 mod filter;
@@ -44,9 +45,11 @@ mod secret;
 mod shed;
 mod side;
 mod source;
+mod tags;
 mod time;
 mod track;
 
+pub use choice::{BadChoice, Pick, TrackChoice};
 pub use codec::{CodecId, MediaKind};
 pub use error::{Result, StreamError};
 pub use filter::{EpochReason, FilterOut, FilterStep, FrameFilter, Repair, Repairs};
@@ -59,6 +62,7 @@ pub use secret::Secret;
 pub use shed::{DropTail, ItemMarks, Lag, ShedDecision, ShedPolicy};
 pub use side::SideData;
 pub use source::{MediaSink, MediaSource};
+pub use tags::{TagValue, Tags};
 pub use time::{MediaTime, Unwrapper, WallTime};
 pub use track::{AudioInfo, ColorInfo, EpochInfo, Role, TrackInfo, TrackTable, VideoInfo};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{CodecId, Epoch, MediaKind, MediaTime, TrackId, WallTime};
+use crate::{CodecId, Epoch, MediaKind, MediaTime, Tags, TrackId, WallTime};
 
 /// What a viewer would use a track for (ISO/IEC 23009-1 role scheme).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -161,6 +161,8 @@ pub struct TrackTable {
     pub epoch: EpochInfo,
     /// The tracks, in the order of their ids.
     pub tracks: Vec<Arc<TrackInfo>>,
+    /// What the sender says about the stream as a whole.
+    pub tags: Arc<Tags>,
 }
 
 impl TrackTable {
@@ -222,6 +224,7 @@ impl Default for TrackTable {
                 wall: WallTime::UNIX_EPOCH,
             },
             tracks: Vec::new(),
+            tags: Arc::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use core_frame::{
-    MediaFrame, MediaKind, Repairs, Result, StreamError, StreamKey, TrackInfo, TrackTable,
+    MediaFrame, MediaKind, Repairs, Result, StreamError, StreamKey, Tags, TrackInfo, TrackTable,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -117,6 +117,14 @@ impl StreamHandle {
     /// As [`StreamHandle::publish_frame`].
     pub fn set_track(&self, track: TrackInfo) -> Result<()> {
         self.change_tracks(|intake| intake.with_track(track))
+    }
+
+    /// What the sender says about the stream as a whole, in place of what it said before.
+    ///
+    /// # Errors
+    /// As [`StreamHandle::publish_frame`].
+    pub fn set_tags(&self, tags: Tags) -> Result<()> {
+        self.change_tracks(|intake| intake.with_tags(tags))
     }
 
     /// Reads the stream. A reader that wants to start at the newest sync point where none is kept asks the publisher for one.

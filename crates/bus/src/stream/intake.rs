@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use core_frame::{
     Epoch, EpochInfo, EpochReason, FrameFlags, MediaFrame, MediaKind, MediaTime, Repair, Repairs,
-    TrackId, TrackInfo, TrackTable, WallTime,
+    Tags, TrackId, TrackInfo, TrackTable, WallTime,
 };
 use smallvec::SmallVec;
 
@@ -94,7 +94,9 @@ impl Intake {
     /// Another publisher goes on with the stream at `at` on its timeline: a new epoch, no tracks yet.
     pub(crate) fn next_publisher(&mut self, ticket: u64, at: MediaTime) {
         self.ticket = ticket;
-        if let Some(table) = self.with_tracks([]) {
+        let (tracks, tags) = (self.with_tracks([]), self.with_tags(Tags::default()));
+        if let Some(mut table) = tracks.or(tags) {
+            table.tags = Arc::default();
             self.put_table(table);
         }
         if !self.begun {
@@ -115,6 +117,7 @@ impl Intake {
         let mut table = TrackTable::new(tracks);
         table.generation = self.table.generation;
         table.epoch = self.table.epoch;
+        table.tags = Arc::clone(&self.table.tags);
         (table.tracks != self.table.tracks).then_some(table)
     }
 
@@ -125,6 +128,16 @@ impl Intake {
         }
         let mut table = (*self.table).clone();
         table.set(info);
+        Some(table)
+    }
+
+    /// The table with these tags and no others, if that is another one.
+    pub(crate) fn with_tags(&self, tags: Tags) -> Option<TrackTable> {
+        if *self.table.tags == tags {
+            return None;
+        }
+        let mut table = (*self.table).clone();
+        table.tags = Arc::new(tags);
         Some(table)
     }
 

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use core_frame::{
-    CodecId, Epoch, EpochReason, FrameFlags, MediaFrame, MediaTime, Repair, TrackId, TrackInfo,
+    CodecId, Epoch, EpochReason, FrameFlags, MediaFrame, MediaTime, Repair, TagValue, Tags,
+    TrackId, TrackInfo,
 };
 use millstream_bus::{KeepAll, StreamEvent, SubscribeOptions, TryBatch, bytes, core_frame};
 
@@ -222,4 +223,34 @@ async fn without_a_filter_decode_times_still_never_go_back() {
         _ => None,
     });
     assert_eq!(opened, Some((Epoch(1), EpochReason::Jump)));
+}
+
+#[tokio::test]
+async fn what_the_sender_says_of_the_stream_travels_with_the_table() {
+    let engine = engine();
+    let publisher = session(&engine).await;
+    let mut reader = publisher.handle().subscribe_resilient();
+    let mut tags = Tags::default();
+    tags.set("title", TagValue::Text("one".to_owned()));
+    publisher.set_tags(tags.clone()).unwrap();
+    publisher
+        .set_tracks([track(TrackId::VIDEO, CodecId::H264, b"one")])
+        .unwrap();
+    publisher.publish_frame(video(0, true)).unwrap();
+    // Said again, it is no change; said anew, it is one, and opens no epoch.
+    publisher.set_tags(tags.clone()).unwrap();
+    publisher.publish_frame(video(1, false)).unwrap();
+    tags.set("title", TagValue::Text("two".to_owned()));
+    publisher.set_tags(tags).unwrap();
+    publisher.publish_frame(video(2, false)).unwrap();
+
+    let mut seen = Vec::new();
+    while let TryBatch::Batch(batch) = reader.try_batch() {
+        if let Some(table) = batch.new_header() {
+            let title = table.tags.text("title").map(str::to_owned);
+            seen.push((title, table.tracks.len(), table.epoch.id));
+        }
+    }
+    let title = |text: &str| (Some(text.to_owned()), 1, Epoch(0));
+    assert_eq!(seen, [title("one"), title("two")]);
 }
