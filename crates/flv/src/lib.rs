@@ -7,7 +7,7 @@
 //!  MediaFrame ──body_head()────────▶ the few bytes before the payload in a tag or RTMP message
 //!  TrackInfo ───sequence_header()──▶ the body that announces a configuration
 //!  frames ──FlvRender, FileWriter──▶ a stream or file of tags
-//!  commands, script tags ◀──amf0──▶ values
+//!  commands, script tags ◀──amf0──▶ values ◀──amf3── what a sender of AMF3 says
 //! ```
 //!
 //! A body is demuxed without copying: the payload is a slice of it.
@@ -46,6 +46,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod amf0;
+pub mod amf3;
 mod config;
 mod demux;
 mod error;

@@ -1,6 +1,7 @@
 //! AMF0, the one of this project: values, a bounded reader, a writer.
 //!
-//! Action Message Format 0 specification (2007-12-13). RTMP commands and FLV script tags are lists of such values.
+//! Action Message Format 0 specification (2007-12-13). RTMP commands and FLV script tags are lists of such values. A value
+//! may be switched to AMF3, which [`crate::amf3`] reads.
 //!
 //! ```
 //! use core_frame::Limits;
@@ -17,6 +18,7 @@ mod read;
 mod value;
 mod write;
 
+pub(crate) use read::DEPTH_CEILING;
 pub use read::{Error, Reader, read};
 pub use value::Value;
 pub use write::{Writer, write};

@@ -3,13 +3,14 @@
 use core_frame::Limits;
 
 use super::{Value, marker};
+use crate::amf3;
 
-/// Depth the reader never passes, whatever the limits say: it is what the smallest thread stack can bear.
-const DEPTH_CEILING: u32 = 64;
+/// Depth no reader passes, whatever the limits say: it is what the smallest thread stack can bear.
+pub(crate) const DEPTH_CEILING: u32 = 64;
 
-/// Why bytes are no AMF0, or more of it than allowed.
+/// Why bytes are no AMF, or more of it than allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("bad AMF0 at byte {offset}: {rule}")]
+#[error("bad AMF at byte {offset}: {rule}")]
 pub struct Error {
     /// Where in the message, in bytes from its start.
     pub offset: usize,
@@ -31,6 +32,8 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Value>, Error> {
 /// [`Limits::amf_string_bytes`]; a declared count or length never reserves memory. Text that is not UTF-8 is repaired
 /// with U+FFFD, since senders put titles of other encodings into metadata.
 ///
+/// A switch to AMF3 (§3.1) holds for the one value behind it. The AMF3 values of a message share their reference tables.
+///
 /// As an iterator it ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -39,6 +42,8 @@ pub struct Reader<'a> {
     nodes_left: u32,
     depth_max: u32,
     string_max: usize,
+    /// What reads the AMF3 values of this message; made by the first of them.
+    amf3: Option<Box<amf3::Reader<'a>>>,
     failed: bool,
 }
 
@@ -52,15 +57,34 @@ impl<'a> Reader<'a> {
             nodes_left: limits.amf_nodes,
             depth_max: limits.amf_depth.min(DEPTH_CEILING),
             string_max: limits.amf_string_bytes as usize,
+            amf3: None,
             failed: false,
         }
+    }
+
+    /// A reader of an RTMP message of type 15 or 17, or of an FLV tag of type 15: a format selector of 0, then AMF0
+    /// values, any of which may be switched to AMF3 (E-RTMP v2, "Enabling AMF3 in RTMP").
+    ///
+    /// Senders that leave the selector out are understood, since such a message begins with a name and not with an AMF0
+    /// number.
+    #[must_use]
+    pub fn of_amf3_message(body: &'a [u8], limits: &Limits) -> Self {
+        let mut reader = Self::new(body, limits);
+        reader.at = usize::from(body.first() == Some(&marker::NUMBER));
+        reader
+    }
+
+    /// True when one of the values read so far was AMF3.
+    #[must_use]
+    pub const fn has_amf3(&self) -> bool {
+        self.amf3.is_some()
     }
 
     /// The next value.
     ///
     /// # Errors
-    /// The bytes end inside the value, break AMF0, use a type that is not read (references, movie clips, record sets,
-    /// AMF3) or pass a limit.
+    /// The bytes end inside the value, break AMF0, use a type that is not read (references, movie clips, record
+    /// sets) or pass a limit.
     pub fn read(&mut self) -> Result<Value, Error> {
         self.value(0)
     }
@@ -137,10 +161,21 @@ impl<'a> Reader<'a> {
                 Ok(Value::TypedObject { class, fields })
             }
             marker::REFERENCE => fail("references are not read (§2.9)"),
-            marker::AVM_PLUS => fail("a switch to AMF3 is not read (§3.1)"),
+            marker::AVM_PLUS => self.switched(depth),
             marker::OBJECT_END => fail("an end marker outside an object (§2.11)"),
             _ => fail("unknown type marker (§2.1)"),
         }
+    }
+
+    /// The AMF3 value behind a switch (§3.1).
+    fn switched(&mut self, depth: u32) -> Result<Value, Error> {
+        let (bytes, depth_max, string_max) = (self.bytes, self.depth_max, self.string_max);
+        let amf3 = self
+            .amf3
+            .get_or_insert_with(|| Box::new(amf3::Reader::within(bytes, depth_max, string_max, 0)));
+        let (value, at, nodes_left) = amf3.read_at(self.at, depth, self.nodes_left)?;
+        (self.at, self.nodes_left) = (at, nodes_left);
+        Ok(value)
     }
 
     /// Members up to and with the end marker `00 00 09`.
@@ -281,7 +316,7 @@ mod tests {
     fn refuses_with_the_offset() {
         assert_eq!(refused(&[0x05, 0x07, 0, 0]).offset, 1);
         assert!(refused(&[0x07, 0, 0]).rule.contains("references"));
-        assert!(refused(&[0x11, 0]).rule.contains("AMF3"));
+        assert!(refused(&[0x11, 0x12]).rule.contains("AMF3"));
         assert!(refused(&[0x0D]).rule.contains("unknown"));
         assert!(refused(&[0x09]).rule.contains("end marker"));
         // An object whose end marker is missing.

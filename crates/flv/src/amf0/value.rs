@@ -38,6 +38,8 @@ pub enum Value {
         /// The members.
         fields: Vec<(String, Value)>,
     },
+    /// Bytes. AMF0 has no such type: they come from AMF3 (§3.14 there) and are written behind a switch to it.
+    ByteArray(Vec<u8>),
 }
 
 impl Value {
@@ -78,6 +80,15 @@ impl Value {
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(s) | Self::LongString(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a byte array.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::ByteArray(bytes) => Some(bytes),
             _ => None,
         }
     }

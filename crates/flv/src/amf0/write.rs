@@ -3,6 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Value, marker};
+use crate::amf3;
 
 /// The bytes of a message that holds these values.
 #[must_use]
@@ -63,6 +64,7 @@ impl Writer {
                 self.key(class);
                 self.fields(fields);
             }
+            Value::ByteArray(bytes) => self.byte_array(bytes),
         }
         self
     }
@@ -121,6 +123,29 @@ impl Writer {
             .unwrap_or_default();
         self.out.put_u16(key.len() as u16);
         self.out.put_slice(key.as_bytes());
+    }
+
+    /// AMF3 §3.14: a length of 28 bits and the bytes. No message is as long as that.
+    fn byte_array(&mut self, bytes: &[u8]) {
+        let bytes = bytes.get(..bytes.len().min(0xFFF_FFFF)).unwrap_or_default();
+        let head = (bytes.len() as u32) << 1 | 1;
+        self.out.put_u8(marker::AVM_PLUS);
+        self.out.put_u8(amf3::marker::BYTE_ARRAY);
+        // U29: seven bits a byte, eight in the fourth.
+        let septet = |shift: u32| (head >> shift) as u8 | 0x80;
+        match head {
+            0..0x80 => {}
+            0x80..0x4000 => self.out.put_u8(septet(7)),
+            0x4000..0x20_0000 => self.out.put_slice(&[septet(14), septet(7)]),
+            _ => {
+                self.out.put_slice(&[septet(22), septet(15), septet(8)]);
+                self.out.put_u8(head as u8);
+                self.out.put_slice(bytes);
+                return;
+            }
+        }
+        self.out.put_u8(head as u8 & 0x7F);
+        self.out.put_slice(bytes);
     }
 
     fn long(&mut self, marker: u8, s: &str) {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use core_frame::Limits;
-use millstream_flv::{Demuxer, Events, FileReader, TagKind, amf0};
+use millstream_flv::{Demuxer, Events, FileReader, TagKind, amf0, amf3};
 
 use crate::sample::{self, ALL};
 
@@ -171,6 +171,32 @@ fn mutated_amf_does_not_panic() {
                 let again = amf0::write(&values);
                 let _ = amf0::read(&again, &limits);
             }
+        }
+    }
+}
+
+/// Every kind of AMF3 value, with references to strings, traits and objects.
+const AMF3: &[u8] = b"\x09\x11\x07key\x06\x05hi\x01\
+    \x0A\x23\x05Pt\x03x\x03y\x04\x81\x00\x06\x02\x0A\x01\x05\x3F\xF0\0\0\0\0\0\0\x08\x01\x42\x76\xE3\x60\0\0\0\0\
+    \x0A\x0B\x01\x00\x0C\x07\0\x01\xFF\x01\x0D\x05\0\0\0\0\x01\0\0\0\x02\x0F\x03\0\x3F\xF0\0\0\0\0\0\0\
+    \x11\x03\0\x06\x00\x0A\x02\x10\x03\0\x01\x0B\x09<a/>\
+    \x0A\x07\x43flex.messaging.io.ArrayCollection\x09\x03\x01\x03";
+
+#[test]
+fn mutated_amf3_does_not_panic() {
+    let limits = Limits::default();
+    let values = amf3::read(AMF3, &limits).expect("a seed that is read");
+    assert!(values.len() == 1, "{values:?}");
+    let message = [b"\0\x02\0\x0AonMetaData\x11", AMF3].concat();
+    let mut random = Random(0xA3F3);
+    for _ in 0..10_000 {
+        let mutated = mutate(AMF3, &mut random);
+        let _ = amf3::read(&mutated, &limits);
+        let mutated = mutate(&message, &mut random);
+        let reader = amf0::Reader::of_amf3_message(&mutated, &limits);
+        if let Ok(values) = reader.collect::<Result<Vec<_>, _>>() {
+            let again = amf0::write(&values);
+            let _ = amf0::read(&again, &limits);
         }
     }
 }
