@@ -7,7 +7,7 @@ use crate::av1::{self, Av1Config, SequenceHeader};
 use crate::error::{Error, Result};
 use crate::h265::HevcConfig;
 use crate::nal::length_prefixed;
-use crate::{h264, h265, h266, vp9};
+use crate::{h264, h265, h266, vp8, vp9};
 
 /// Marks of an access unit in bus form: [`FrameFlags::KEY`], [`FrameFlags::DISPOSABLE`],
 /// [`FrameFlags::IN_BAND_PARAMS`], [`FrameFlags::RECOVERY_POINT`].
@@ -67,11 +67,7 @@ impl Classifier {
             CodecId::H266 => h266::classify(payload),
             CodecId::Av1 => av1::classify(payload, self.sequence.as_ref()),
             CodecId::Vp9 => vp9::classify(payload),
-            // RFC 6386 §9.1: the first bit is 0 in key frames.
-            CodecId::Vp8 => match payload.first() {
-                Some(tag) if tag & 1 == 0 => FrameFlags::KEY,
-                _ => FrameFlags::empty(),
-            },
+            CodecId::Vp8 => vp8::classify(payload),
             CodecId::Mpeg2Video => mpeg2(payload),
             codec if codec.kind() == MediaKind::Video && codec != CodecId::Mjpeg => {
                 FrameFlags::empty()
@@ -173,8 +169,9 @@ mod tests {
     fn simple_codecs() {
         assert_eq!(classify(CodecId::Aac, &[]), FrameFlags::KEY);
         assert_eq!(classify(CodecId::Mjpeg, &[]), FrameFlags::KEY);
-        assert_eq!(classify(CodecId::Vp8, &[0x10]), FrameFlags::KEY);
-        assert_eq!(classify(CodecId::Vp8, &[0x11]), FrameFlags::empty());
+        let vp8 = [0x10, 0, 0, 0x9D, 0x01, 0x2A, 64, 0, 64, 0];
+        assert_eq!(classify(CodecId::Vp8, &vp8), FrameFlags::KEY);
+        assert_eq!(classify(CodecId::Vp8, &[0x11, 0, 0]), FrameFlags::empty());
         assert_eq!(classify(CodecId::Vp8, &[]), FrameFlags::empty());
         let picture = |kind: u8| [0, 0, 1, 0xB3, 1, 2, 3, 4, 0, 0, 1, 0, 0, kind << 3, 0xFF];
         assert_eq!(

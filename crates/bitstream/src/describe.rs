@@ -4,16 +4,20 @@ use bytes::Bytes;
 use core_frame::{AudioInfo, CodecId, MediaKind, TrackId, TrackInfo, VideoInfo};
 
 use crate::aac::AudioSpecificConfig;
+use crate::ac3::{self, Ac3Config, Eac3Config};
 use crate::av1::Av1Config;
 use crate::error::{Error, Result};
+use crate::flac::{self, FlacConfig};
 use crate::h264::AvcConfig;
 use crate::h265::HevcConfig;
 use crate::opus::Head;
 use crate::vp9::{self, VpcConfig};
+use crate::{g711, mp3, vp8};
 
-/// Describes a track from its configuration record: the body of `avcC`, `hvcC`, `av1C`, `vpcC` or `dOps`, or an
-/// AudioSpecificConfig. `OpusHead` is taken for Opus too, and a `vpcC` with the version and flags of its box; in both
-/// cases [`TrackInfo::config`] holds the form without. Fills configuration, codec string, and what the record says of
+/// Describes a track from its configuration record: the body of `avcC`, `hvcC`, `av1C`, `vpcC`, `dOps`, `dac3`, `dec3` or
+/// `dfLa`, or an AudioSpecificConfig. `OpusHead` is taken for Opus too, a `vpcC` or `dfLa` with the version and flags of
+/// its box, and FLAC's blocks behind `fLaC` or a bare STREAMINFO; in all these cases [`TrackInfo::config`] holds the form
+/// without. Fills configuration, codec string, and what the record says of
 /// picture or sound; the clock stays at milliseconds until the caller knows better.
 ///
 /// An empty record describes a track that is not ready ([`TrackInfo::is_ready`]) where the codec needs one.
@@ -58,7 +62,7 @@ pub fn describe(id: TrackId, codec: CodecId, config: Bytes) -> Result<TrackInfo>
             info.video = Some(record.video_info());
             info.codec_string = Some(match codec {
                 CodecId::Vp9 => record.codec_string(),
-                _ => "vp8".to_owned(),
+                _ => record.vp8_codec_string(),
             });
             info.config = record.write();
             return Ok(info);
@@ -73,6 +77,21 @@ pub fn describe(id: TrackId, codec: CodecId, config: Bytes) -> Result<TrackInfo>
             info.audio = Some(head.audio_info());
             info.codec_string = Some("opus".to_owned());
             info.config = head.write_dops();
+            return Ok(info);
+        }
+        CodecId::Ac3 => {
+            info.audio = Some(Ac3Config::parse(&config)?.audio_info());
+            info.codec_string = Some("ac-3".to_owned());
+        }
+        CodecId::Eac3 => {
+            info.audio = Some(Eac3Config::parse(&config)?.audio_info());
+            info.codec_string = Some("ec-3".to_owned());
+        }
+        CodecId::Flac => {
+            let record = FlacConfig::parse(&config)?;
+            info.audio = Some(record.info.audio_info());
+            info.codec_string = Some("flac".to_owned());
+            info.config = record.write();
             return Ok(info);
         }
         CodecId::H266 => {
@@ -95,7 +114,8 @@ pub fn describe(id: TrackId, codec: CodecId, config: Bytes) -> Result<TrackInfo>
 }
 
 /// The configuration record of the parameter sets or headers that stand in an access unit in bus form; nothing when it
-/// has none, they are not complete, or the codec keeps none there. For H.264, H.265, AV1, VP9.
+/// has none, they are not complete, or the codec keeps none there. For H.264, H.265, AV1, VP8 and VP9 (key frames), AC-3,
+/// Enhanced AC-3 and FLAC.
 #[must_use]
 pub fn config_in_band(codec: CodecId, access_unit: &Bytes) -> Option<Bytes> {
     match codec {
@@ -103,6 +123,69 @@ pub fn config_in_band(codec: CodecId, access_unit: &Bytes) -> Option<Bytes> {
         CodecId::H265 => HevcConfig::from_access_unit(access_unit).map(|c| c.write()),
         CodecId::Av1 => Av1Config::from_temporal_unit(access_unit).map(|c| c.write()),
         CodecId::Vp9 => VpcConfig::from_key_frame(access_unit).map(|c| c.write()),
+        CodecId::Vp8 => VpcConfig::from_vp8_key_frame(access_unit).map(|c| c.write()),
+        CodecId::Ac3 => Ac3Config::from_frame(access_unit).map(|c| c.write()),
+        CodecId::Eac3 => Eac3Config::from_access_unit(access_unit).map(|c| c.write()),
+        CodecId::Flac => FlacConfig::from_frame(access_unit).map(|c| c.write()),
+        _ => None,
+    }
+}
+
+/// Describes a track from one of its frames, for senders that tell no configuration: [`describe`] with the record that the
+/// frame makes ([`config_in_band`]), completed by what only the frame tells (the size of VP8 and VP9 pictures, the sound
+/// of MP3, the length of Enhanced AC-3 frames).
+///
+/// Nothing when the frame does not tell enough: a delta frame, an access unit without parameter sets, damaged bytes, and
+/// raw AAC and H.266, which need their record from elsewhere. Codecs that have neither record nor header (Opus in mono or
+/// stereo, G.711, motion JPEG, text, data) are described by what they are by default, whatever the frame holds.
+#[must_use]
+pub fn describe_frame(id: TrackId, codec: CodecId, frame: &Bytes) -> Option<TrackInfo> {
+    let config = match codec {
+        CodecId::Aac | CodecId::H266 => return None,
+        CodecId::H264
+        | CodecId::H265
+        | CodecId::Av1
+        | CodecId::Vp8
+        | CodecId::Vp9
+        | CodecId::Ac3
+        | CodecId::Eac3
+        | CodecId::Flac => config_in_band(codec, frame)?,
+        _ => Bytes::new(),
+    };
+    let mut info = describe(id, codec, config).ok()?;
+    if let (Some(video), Some((width, height))) = (&mut info.video, key_frame_size(codec, frame)) {
+        (video.width, video.height) = (width, height);
+    }
+    match codec {
+        CodecId::Mp3 => {
+            let header = mp3::FrameHeader::parse(frame).ok()?;
+            info.audio = Some(header.audio_info());
+            info.codec_string = Some(header.codec_string().to_owned());
+        }
+        CodecId::Eac3 => info.audio = frame_audio(codec, frame).or(info.audio),
+        _ => {}
+    }
+    Some(info)
+}
+
+/// Rate, channels and samples of this very frame, for codecs whose every frame tells them: MP3, AC-3, Enhanced AC-3, and
+/// FLAC where the rate does not stand in STREAMINFO only. Nothing for other codecs and for damaged frames.
+///
+/// Allocates nothing, so that a demuxer can look at each frame for a change that calls for [`describe_frame`]. The last
+/// frame of a FLAC stream is shorter; that is no change.
+#[must_use]
+pub fn frame_audio(codec: CodecId, frame: &[u8]) -> Option<AudioInfo> {
+    match codec {
+        CodecId::Mp3 => Some(mp3::FrameHeader::parse(frame).ok()?.audio_info()),
+        CodecId::Ac3 | CodecId::Eac3 => Some(ac3::AccessUnit::first(frame)?.audio_info()),
+        CodecId::Flac => {
+            let header = flac::FrameHeader::parse(frame).ok()?;
+            Some(AudioInfo {
+                sample_rate: header.sample_rate?,
+                channels: u16::from(header.channels),
+                frame_samples: header.block_size,
+            })
+        }
         _ => None,
     }
 }
@@ -111,13 +194,10 @@ pub fn config_in_band(codec: CodecId, access_unit: &Bytes) -> Option<Bytes> {
 #[must_use]
 pub fn key_frame_size(codec: CodecId, packet: &[u8]) -> Option<(u32, u32)> {
     match codec {
-        CodecId::Vp8 => match packet {
-            [tag, _, _, 0x9D, 0x01, 0x2A, w0, w1, h0, h1, ..] if tag & 1 == 0 => {
-                let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3FFF);
-                Some((side(*w0, *w1), side(*h0, *h1)))
-            }
-            _ => None,
-        },
+        CodecId::Vp8 => {
+            let picture = vp8::FrameHeader::parse(packet).ok()?.picture?;
+            Some((picture.width, picture.height))
+        }
         CodecId::Vp9 => {
             let picture = vp9::FrameHeader::parse(vp9::frames(packet).next()?)
                 .ok()?
@@ -128,17 +208,21 @@ pub fn key_frame_size(codec: CodecId, packet: &[u8]) -> Option<(u32, u32)> {
     }
 }
 
-/// RFC 6381 strings of codecs that need no configuration to know it.
+/// RFC 6381 strings of codecs that need no configuration to know it. FLAC and Opus go by the lower-case names that
+/// Media Source implementations and FFmpeg's manifests use for `fLaC` and `Opus`.
 const fn fixed_codec_string(codec: CodecId) -> Option<&'static str> {
     match codec {
         CodecId::Vp8 => Some("vp8"),
         CodecId::Mjpeg => Some("mp4v.6C"),
         CodecId::Mpeg2Video => Some("mp4v.61"),
         CodecId::Opus => Some("opus"),
-        CodecId::Mp3 => Some("mp4a.40.34"),
+        // MPEG-1 audio; that of lower rates is "mp4a.69", which the first frame tells.
+        CodecId::Mp3 => Some("mp4a.6B"),
         CodecId::Ac3 => Some("ac-3"),
         CodecId::Eac3 => Some("ec-3"),
-        CodecId::Flac => Some("fLaC"),
+        CodecId::Flac => Some("flac"),
+        CodecId::Pcma => Some("alaw"),
+        CodecId::Pcmu => Some("ulaw"),
         CodecId::Webvtt => Some("wvtt"),
         _ => None,
     }
@@ -152,11 +236,7 @@ fn fixed_audio(codec: CodecId) -> Option<AudioInfo> {
             channels: 2,
             frame_samples: 0,
         }),
-        CodecId::Pcma | CodecId::Pcmu => Some(AudioInfo {
-            sample_rate: 8_000,
-            channels: 1,
-            frame_samples: 0,
-        }),
+        CodecId::Pcma | CodecId::Pcmu => Some(g711::DEFAULT),
         _ => None,
     }
 }

@@ -1,8 +1,10 @@
-//! Headers of H.264, H.265, AV1, VP9, AAC and Opus: parse them, build codec configurations, name codecs (RFC 6381).
+//! Headers of H.264, H.265, AV1, VP8, VP9, AAC, Opus, MP3, AC-3, Enhanced AC-3 and FLAC: parse them, build codec
+//! configurations, name codecs (RFC 6381).
 //!
 //! ```text
-//!  avcC hvcC av1C vpcC ASC dOps ──describe()──▶ TrackInfo { codec string, size, rate, channels }
-//!  SPS PPS VPS OBU ADTS OpusHead ──parse/build──▶ the same records
+//!  avcC hvcC av1C vpcC ASC dOps dac3 dec3 dfLa ──describe()──▶ TrackInfo { codec string, size, rate, channels }
+//!  SPS PPS VPS OBU ADTS OpusHead STREAMINFO ──parse/build──▶ the same records
+//!  first frame of MP3, AC-3, VP8, … ──describe_frame()──▶ the same TrackInfo, with the record the frame makes
 //!  access unit ──classify()──▶ FrameFlags      ──check_access_unit()──▶ within Limits
 //!  Annex B, 1..3-byte lengths ──nal──▶ 4-byte lengths (the form of the bus)
 //! ```
@@ -36,21 +38,26 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod aac;
+pub mod ac3;
 pub mod av1;
 pub mod bits;
 mod classify;
 mod cursor;
 mod describe;
 mod error;
+pub mod flac;
+pub mod g711;
 pub mod h264;
 pub mod h265;
 pub mod h266;
+pub mod mp3;
 pub mod nal;
 pub mod opus;
 pub mod sei;
+pub mod vp8;
 pub mod vp9;
 mod vui;
 
 pub use classify::{Classifier, check_access_unit, classify};
-pub use describe::{config_in_band, describe, key_frame_size};
+pub use describe::{config_in_band, describe, describe_frame, frame_audio, key_frame_size};
 pub use error::{Error, Result};

@@ -7,6 +7,7 @@ use core_frame::{ColorInfo, FrameFlags, VideoInfo};
 use crate::bits::BitReader;
 use crate::cursor::Cursor;
 use crate::error::{Result, ensure};
+use crate::vp8;
 
 const WHAT: &str = "VP9 frame header";
 const RECORD: &str = "vpcC";
@@ -277,7 +278,27 @@ impl VpcConfig {
         Ok(config)
     }
 
-    /// Builds a record from a key frame; the level follows from the size alone, so that it is the least that fits.
+    /// The record of a VP8 key frame: profile and size from its header, 8 bits, 4:2:0. VP8 has no levels of its own; the
+    /// field is filled as for VP9, which is what FFmpeg writes.
+    #[must_use]
+    pub fn from_vp8_key_frame(frame: &[u8]) -> Option<Self> {
+        let header = vp8::FrameHeader::parse(frame).ok()?;
+        let picture = header.picture?;
+        Some(Self {
+            profile: header.version,
+            level: level(picture.width, picture.height),
+            bit_depth: 8,
+            chroma_subsampling: 1,
+            color: ColorInfo {
+                primaries: 2,
+                transfer: 2,
+                matrix: 2,
+                full_range: false,
+            },
+        })
+    }
+
+    /// Builds a record from a VP9 key frame; the level follows from the size alone, so that it is the least that fits.
     #[must_use]
     pub fn from_key_frame(packet: &[u8]) -> Option<Self> {
         let header = FrameHeader::parse(frames(packet).next()?).ok()?;
@@ -321,8 +342,18 @@ impl VpcConfig {
     /// BT.709, limited range) and the colour is known.
     #[must_use]
     pub fn codec_string(&self) -> String {
+        self.codec_string_behind("vp09")
+    }
+
+    /// The same for VP8: `vp08.PP.LL.DD`. Media Source implementations and WebM know it as "vp8".
+    #[must_use]
+    pub fn vp8_codec_string(&self) -> String {
+        self.codec_string_behind("vp08")
+    }
+
+    fn codec_string_behind(&self, sample_entry: &str) -> String {
         let mut text = format!(
-            "vp09.{:02}.{:02}.{:02}",
+            "{sample_entry}.{:02}.{:02}.{:02}",
             self.profile, self.level, self.bit_depth
         );
         let c = self.color;

@@ -43,6 +43,15 @@ fn of_vp9() {
     );
 }
 
+#[test]
+fn of_vp8() {
+    let dropped: usize = of(CodecId::Vp8).map(drop_and_decode).sum();
+    assert!(
+        dropped > 5,
+        "only {dropped} pictures were disposable in all samples"
+    );
+}
+
 /// Decodes the sample with and without its disposable frames; returns how many there were.
 fn drop_and_decode(sample: &Sample) -> usize {
     let classifier = Classifier::new(sample.codec, &sample.config);
@@ -88,10 +97,10 @@ fn write(sample: &Sample, path: &Path, pass: impl Fn(&[u8]) -> bool) -> String {
             "hevc"
         }
         codec => {
-            let fourcc = if codec == CodecId::Av1 {
-                b"AV01"
-            } else {
-                b"VP90"
+            let fourcc = match codec {
+                CodecId::Av1 => b"AV01",
+                CodecId::Vp8 => b"VP80",
+                _ => b"VP90",
             };
             let (width, height) = (sample.told("width"), sample.told("height"));
             out.extend(b"DKIF\0\0\x20\0");

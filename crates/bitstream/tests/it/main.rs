@@ -8,6 +8,7 @@ mod allocations;
 mod codec_strings;
 mod disposable_frames_can_go;
 mod forms;
+mod frames_tell_all;
 mod h265_reference_sets;
 mod high_efficiency_aac;
 mod hostile_headers;

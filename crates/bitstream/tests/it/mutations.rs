@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use core_frame::{CodecId, Limits, TrackId};
 use millstream_bitstream::{
-    Classifier, aac, av1, check_access_unit, classify, config_in_band, describe, h264, h265,
-    key_frame_size, nal, opus, sei, vp9,
+    Classifier, aac, ac3, av1, check_access_unit, classify, config_in_band, describe,
+    describe_frame, flac, frame_audio, h264, h265, key_frame_size, mp3, nal, opus, sei, vp8, vp9,
 };
 
 use crate::allocations::counted;
@@ -48,6 +48,8 @@ pub(crate) fn read_everything(codec: CodecId, bytes: &Bytes) {
     let _ = describe(TrackId::VIDEO, codec, bytes.clone());
     let _ = config_in_band(codec, bytes);
     let _ = key_frame_size(codec, bytes);
+    let _ = describe_frame(TrackId::VIDEO, codec, bytes);
+    let _ = frame_audio(codec, bytes);
     let _ = classify(codec, bytes);
     let _ = Classifier::new(codec, bytes).classify(bytes);
     let _ = check_access_unit(codec, bytes, &Limits::default());
@@ -87,6 +89,46 @@ pub(crate) fn read_everything(codec: CodecId, bytes: &Bytes) {
             vp9::frames(bytes).for_each(|f| {
                 let _ = vp9::FrameHeader::parse(f);
             });
+        }
+        CodecId::Vp8 => {
+            let _ = vp8::FrameHeader::parse(bytes).map(|h| h.picture.map(|p| p.video_info()));
+        }
+        CodecId::Mp3 => {
+            let mut frames = mp3::frames(bytes);
+            for (header, frame) in frames.by_ref() {
+                assert!(header.frame_length().is_none_or(|l| l == frame.len()));
+                let _ = mp3::info_tag(frame);
+            }
+            assert!(frames.rest().len() <= bytes.len());
+            let _ = (mp3::info_tag(bytes), mp3::tag_length(bytes));
+        }
+        CodecId::Ac3 | CodecId::Eac3 => {
+            let mut units = ac3::access_units(bytes);
+            for unit in units.by_ref() {
+                let frames: usize = unit.headers().map(|h| h.frame_length).sum();
+                assert_eq!(frames, unit.data.len());
+                assert!((1..=22).contains(&unit.channels));
+            }
+            assert!(units.rest().len() <= bytes.len());
+            if let Ok(config) = ac3::Ac3Config::parse(bytes) {
+                assert_eq!(ac3::Ac3Config::parse(&config.write()), Ok(config));
+            }
+            if let Ok(config) = ac3::Eac3Config::parse(bytes) {
+                let _ = config.audio_info();
+                assert_eq!(ac3::Eac3Config::parse(&config.write()), Ok(config));
+            }
+        }
+        CodecId::Flac => {
+            if let Ok(header) = flac::FrameHeader::parse(bytes) {
+                assert!(header.length <= bytes.len() && header.block_size > 0);
+            }
+            if let Ok(config) = flac::FlacConfig::parse(bytes) {
+                assert_eq!(
+                    flac::FlacConfig::parse(&config.write_with_magic()),
+                    Ok(config)
+                );
+            }
+            let _ = (flac::StreamInfo::parse(bytes), flac::blocks_length(bytes));
         }
         CodecId::Aac => {
             if let Ok(asc) = aac::AudioSpecificConfig::parse(bytes) {

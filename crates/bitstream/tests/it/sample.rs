@@ -10,7 +10,7 @@ use bytes::Bytes;
 use core_frame::CodecId;
 use serde_json::Value;
 
-/// One file per case: name, `size@rate`, options. Video is named after its codec; all are MP4.
+/// One file per case: name, `size@rate`, options. Samples are named after their codec; all are MP4 but VP8, which is WebM.
 const VIDEO: &[(&str, &str, &str)] = &[
     (
         "h264-baseline",
@@ -200,6 +200,30 @@ const VIDEO: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Those of VP8, without a record.
+const VP8: &[(&str, &str, &str)] = &[
+    (
+        "vp8-0",
+        "322x182@25",
+        "-c:v libvpx -deadline realtime -cpu-used 8 -pix_fmt yuv420p",
+    ),
+    (
+        "vp8-3",
+        "320x180@30",
+        "-c:v libvpx -deadline realtime -cpu-used 8 -profile:v 3 -pix_fmt yuv420p",
+    ),
+    (
+        "vp8-altref",
+        "320x180@30",
+        "-c:v libvpx -deadline good -cpu-used 5 -auto-alt-ref 1 -lag-in-frames 16 -b:v 200k -pix_fmt yuv420p",
+    ),
+    (
+        "vp8-temporal-layers",
+        "320x180@25",
+        "-c:v libvpx -deadline realtime -cpu-used 8 -error-resilient default+partitions -pix_fmt yuv420p -ts-parameters ts_number_layers=3:ts_target_bitrate=60,100,200:ts_rate_decimator=4,2,1:ts_periodicity=4:ts_layer_id=0,2,1,2:ts_layering_mode=3 -b:v 200k",
+    ),
+];
+
 /// Name, rate, channels, options.
 const AUDIO: &[(&str, u32, u8, &str)] = &[
     ("aac-44100-stereo", 44_100, 2, "-c:a aac"),
@@ -222,6 +246,38 @@ const AUDIO: &[(&str, u32, u8, &str)] = &[
         48_000,
         2,
         "-c:a libopus -frame_duration 2.5 -application lowdelay",
+    ),
+    ("mp3-44100-stereo", 44_100, 2, "-c:a libmp3lame"),
+    ("mp3-48000-mono", 48_000, 1, "-c:a libmp3lame -b:a 320k"),
+    ("mp3-32000-vbr", 32_000, 2, "-c:a libmp3lame -q:a 4"),
+    ("mp3-22050-mono", 22_050, 1, "-c:a libmp3lame"),
+    ("mp3-16000-stereo", 16_000, 2, "-c:a libmp3lame -strict -2"),
+    ("mp3-8000-mono", 8_000, 1, "-c:a libmp3lame -strict -2"),
+    ("ac3-48000-5.1", 48_000, 6, "-c:a ac3 -b:a 448k"),
+    ("ac3-44100-stereo", 44_100, 2, "-c:a ac3 -b:a 192k"),
+    ("ac3-44100-mono", 44_100, 1, "-c:a ac3 -b:a 32k"),
+    ("ac3-32000-4.0", 32_000, 4, "-c:a ac3 -b:a 640k"),
+    ("eac3-48000-5.1", 48_000, 6, "-c:a eac3"),
+    ("eac3-44100-stereo", 44_100, 2, "-c:a eac3 -b:a 96k"),
+    (
+        "eac3-metadata",
+        48_000,
+        6,
+        "-c:a eac3 -mixing_level 100 -room_type large -ltrt_cmixlev 1 -dmix_mode loro -copyright 1",
+    ),
+    ("flac-48000-stereo", 48_000, 2, "-c:a flac -strict -2"),
+    (
+        "flac-96000-mono-24",
+        96_000,
+        1,
+        "-c:a flac -strict -2 -sample_fmt s32",
+    ),
+    ("flac-44100-5.1", 44_100, 6, "-c:a flac -strict -2"),
+    (
+        "flac-8000-small-blocks",
+        8_000,
+        2,
+        "-c:a flac -strict -2 -frame_size 100",
     ),
 ];
 
@@ -329,7 +385,7 @@ fn make_all() -> Vec<Sample> {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bitstream-samples");
     std::fs::create_dir_all(&dir).unwrap();
     let version = run("ffmpeg", &["-version"]);
-    let total = VIDEO.len() + AUDIO.len();
+    let total = VIDEO.len() + VP8.len() + AUDIO.len();
     let next = Mutex::new(0..total);
     let made = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -354,11 +410,16 @@ fn make(dir: &Path, version: &[u8], at: usize) -> Sample {
     let (name, args) = arguments(at);
     let mut hasher = DefaultHasher::new();
     (version, &args).hash(&mut hasher);
-    let path = dir.join(format!("{name}-{:016x}.mp4", hasher.finish()));
+    let format = if name.starts_with("vp8") {
+        "webm"
+    } else {
+        "mp4"
+    };
+    let path = dir.join(format!("{name}-{:016x}.{format}", hasher.finish()));
     let file = path.to_str().unwrap();
     if !path.exists() {
         // Another test may be making the same file: each makes its own and moves it into place.
-        let part = dir.join(format!("{name}-{}.part.mp4", std::process::id()));
+        let part = dir.join(format!("{name}-{}.part.{format}", std::process::id()));
         let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
         args.push(part.to_str().unwrap());
         ffmpeg(&args);
@@ -384,14 +445,7 @@ fn make(dir: &Path, version: &[u8], at: usize) -> Sample {
         std::fs::rename(&part, &probe).unwrap();
     }
     let probe: Value = serde_json::from_slice(&std::fs::read(&probe).unwrap()).unwrap();
-    let codec = match name.split('-').next().unwrap() {
-        "h264" => CodecId::H264,
-        "h265" => CodecId::H265,
-        "av1" => CodecId::Av1,
-        "vp9" => CodecId::Vp9,
-        "aac" => CodecId::Aac,
-        _ => CodecId::Opus,
-    };
+    let codec = codec_of(name);
     let whole = std::fs::read(&path).unwrap();
     let stream = probe["streams"][0].clone();
     let config = match codec {
@@ -400,6 +454,10 @@ fn make(dir: &Path, version: &[u8], at: usize) -> Sample {
         CodecId::Av1 => box_body(&whole, b"av1C"),
         CodecId::Vp9 => box_body(&whole, b"vpcC"),
         CodecId::Opus => box_body(&whole, b"dOps"),
+        CodecId::Ac3 => box_body(&whole, b"dac3"),
+        CodecId::Eac3 => box_body(&whole, b"dec3"),
+        CodecId::Flac => box_body(&whole, b"dfLa"),
+        CodecId::Vp8 | CodecId::Mp3 => Bytes::new(),
         _ => dump(&stream["extradata"]),
     };
     let packets = probe["packets"]
@@ -409,7 +467,10 @@ fn make(dir: &Path, version: &[u8], at: usize) -> Sample {
         .map(|p| Packet {
             data: dump(&p["data"]),
             key: p["flags"].as_str().unwrap().starts_with('K'),
-            duration_time: p["duration_time"].as_str().unwrap().parse().unwrap(),
+            // WebM tells none of pictures.
+            duration_time: p["duration_time"]
+                .as_str()
+                .map_or(0.0, |t| t.parse().unwrap()),
         })
         .collect();
     Sample {
@@ -424,7 +485,8 @@ fn make(dir: &Path, version: &[u8], at: usize) -> Sample {
 
 /// Name and ffmpeg's arguments of a case, without the output.
 fn arguments(at: usize) -> (&'static str, Vec<String>) {
-    let (name, input, mut options) = match VIDEO.get(at) {
+    let video = VIDEO.iter().chain(VP8).nth(at);
+    let (name, input, mut options) = match video {
         Some((name, shape, options)) => {
             let (size, rate) = shape.split_once('@').unwrap();
             let input = format!("testsrc2=size={size}:rate={rate}:duration=1");
@@ -434,7 +496,7 @@ fn arguments(at: usize) -> (&'static str, Vec<String>) {
             (*name, input, format!("{options}{gop}"))
         }
         None => {
-            let (name, rate, channels, options) = AUDIO[at - VIDEO.len()];
+            let (name, rate, channels, options) = AUDIO[at - VIDEO.len() - VP8.len()];
             let input = format!("sine=frequency=440:sample_rate={rate}:duration=0.5");
             (name, input, format!("-ac {channels} {options}"))
         }
@@ -444,6 +506,24 @@ fn arguments(at: usize) -> (&'static str, Vec<String>) {
         name,
         options.split_whitespace().map(str::to_owned).collect(),
     )
+}
+
+/// Names of samples and seeds begin with that of their codec.
+pub(crate) fn codec_of(name: &str) -> CodecId {
+    match name.split('-').next().unwrap() {
+        "h264" => CodecId::H264,
+        "h265" => CodecId::H265,
+        "av1" => CodecId::Av1,
+        "vp8" => CodecId::Vp8,
+        "vp9" => CodecId::Vp9,
+        "aac" => CodecId::Aac,
+        "opus" => CodecId::Opus,
+        "mp3" => CodecId::Mp3,
+        "ac3" => CodecId::Ac3,
+        "eac3" => CodecId::Eac3,
+        "flac" => CodecId::Flac,
+        other => panic!("no codec is called {other}"),
+    }
 }
 
 /// The body of the first box of this type in a file.

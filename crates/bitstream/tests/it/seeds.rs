@@ -9,7 +9,7 @@ use millstream_bitstream::h265::HevcConfig;
 use millstream_bitstream::{av1, classify, describe};
 
 use crate::mutations::read_everything;
-use crate::sample::samples;
+use crate::sample::{codec_of, samples};
 
 /// `UPDATE_SEEDS=1 cargo test -p millstream-bitstream --test it seeds` writes them anew from the samples.
 #[test]
@@ -62,17 +62,6 @@ pub(crate) fn parameter_sets(codec: CodecId, config: &Bytes) -> Vec<Bytes> {
     }
 }
 
-fn codec_of(name: &str) -> CodecId {
-    match name.split('-').next().unwrap() {
-        "h264" => CodecId::H264,
-        "h265" => CodecId::H265,
-        "av1" => CodecId::Av1,
-        "vp9" => CodecId::Vp9,
-        "aac" => CodecId::Aac,
-        _ => CodecId::Opus,
-    }
-}
-
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata")
 }
@@ -94,7 +83,7 @@ fn all() -> Vec<(PathBuf, Bytes)> {
 
 /// Each record; of a few samples the parameter sets and the first access units, cut to what a parser reads.
 fn write_seeds() {
-    const WITH_FRAMES: [&str; 7] = [
+    const WITH_FRAMES: [&str; 12] = [
         "h264-tiny",
         "h264-interlaced",
         "h265-temporal-layers",
@@ -102,13 +91,20 @@ fn write_seeds() {
         "vp9-altref",
         "aac-48000-mono",
         "opus-mono",
+        "vp8-temporal-layers",
+        "mp3-8000-mono",
+        "ac3-44100-mono",
+        "eac3-metadata",
+        "flac-8000-small-blocks",
     ];
     std::fs::create_dir_all(folder()).unwrap();
     for sample in samples() {
         let put = |suffix: &str, bytes: &[u8]| {
             std::fs::write(folder().join(format!("{}.{suffix}", sample.name)), bytes).unwrap();
         };
-        put("config", &sample.config);
+        if !sample.config.is_empty() {
+            put("config", &sample.config);
+        }
         if !WITH_FRAMES.contains(&sample.name) {
             continue;
         }
