@@ -3,8 +3,13 @@
 mod chunks;
 mod commands;
 mod flood;
+mod limits;
 mod media;
 mod names;
+mod publishers;
+mod pulled;
+mod replies;
+mod times;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -16,7 +21,7 @@ use testkit::resources::{open_files, rss_kib};
 use testkit::rtmp::{Fate, Message, Peer, Publisher, Reader, Target};
 use testkit::synth::Options;
 
-use crate::support::{publish_numbered, secs};
+use crate::support::secs;
 
 /// What an attack came to: what is printed, or what went wrong.
 type Outcome = Result<String, String>;
@@ -38,8 +43,14 @@ impl Battle {
     }
 
     fn begin_with(environment: &[(&str, &str)]) -> Self {
-        let server = Server::start_in(&[], environment).unwrap();
-        let (server, publisher) = publish_numbered(server, "healthy", Options::default());
+        Self::begin_on(Server::start_in(&[], environment).unwrap(), "healthy")
+    }
+
+    /// On this server, where the healthy stream is published by this name (with the query it takes).
+    fn begin_on(server: Server, name: &str) -> Self {
+        let publisher = Publisher::start(server.rtmp(), "live", name, Options::default()).unwrap();
+        let known = server.wait_for_stream("live/healthy", 2, secs(10));
+        assert!(known, "{}", server.log());
         let reader = Reader::start(server.rtmp(), "live", "healthy").unwrap();
         assert!(reader.wait_for(30, secs(10)));
         let rss = rss_kib(server.pid()).unwrap();

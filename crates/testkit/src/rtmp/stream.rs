@@ -20,6 +20,9 @@ use crate::rtmp::{
 #[derive(Debug)]
 pub struct Publisher {
     stop: Arc<AtomicBool>,
+    /// The connection stays when sending ends.
+    keep: Arc<AtomicBool>,
+    socket: TcpStream,
     thread: Option<JoinHandle<io::Result<u64>>>,
 }
 
@@ -49,11 +52,24 @@ impl Publisher {
             while !matches!(ears.read(&mut part), Ok(0) | Err(_)) {}
         });
         peer.socket().set_read_timeout(None)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || send(&mut peer, source, &stopped));
+        let (stop, keep) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let (stopped, kept) = (Arc::clone(&stop), Arc::clone(&keep));
+        let socket = peer.socket().try_clone()?;
+        let thread = std::thread::spawn(move || {
+            let sent = send(&mut peer, source, &stopped)?;
+            if !kept.load(Ordering::Relaxed) {
+                // The other handles keep the connection open otherwise.
+                peer.socket().shutdown(Shutdown::Both)?;
+            }
+            Ok(sent)
+        });
         Ok(Self {
             stop,
+            keep,
+            socket,
             thread: Some(thread),
         })
     }
@@ -70,6 +86,22 @@ impl Publisher {
     /// The server closed the connection before.
     pub fn stop(mut self) -> io::Result<u64> {
         self.stop.store(true, Ordering::Relaxed);
+        self.join()
+    }
+
+    /// Falls silent, like an encoder that hangs: nothing more is sent, and the connection stays until what is returned
+    /// is dropped.
+    ///
+    /// # Errors
+    /// The server closed the connection before.
+    pub fn freeze(mut self) -> io::Result<TcpStream> {
+        self.keep.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
+        self.join()?;
+        self.socket.try_clone()
+    }
+
+    fn join(&mut self) -> io::Result<u64> {
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(sent)) => sent,
             _ => Err(io::Error::other("the publisher's thread panicked")),
@@ -114,8 +146,6 @@ fn send(peer: &mut Peer, mut source: Source, stop: &AtomicBool) -> io::Result<u6
         ))?;
         sent += 1;
     }
-    // The other handle keeps the connection open otherwise.
-    peer.socket().shutdown(Shutdown::Both)?;
     Ok(sent)
 }
 
