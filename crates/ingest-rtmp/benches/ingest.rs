@@ -22,7 +22,7 @@ fn main() {
 fn publisher(chunk_size: u32) -> (Bytes, Bytes) {
     let mut config = Config::new(Target::parse("rtmp://h/live/cam").unwrap(), Role::Publish);
     config.chunk_size = chunk_size;
-    let mut client = client::Session::new(config);
+    let mut client = client::Session::new(config, Instant::now());
     let mut server = Session::new(SessionConfig::default(), Instant::now());
     let mut hello = BytesMut::new();
     let mut moved = true;
@@ -39,7 +39,9 @@ fn publisher(chunk_size: u32) -> (Bytes, Bytes) {
                 .unwrap();
             while let Some(output) = server.poll_output() {
                 match output {
-                    Output::Transmit(bytes) => client.handle_input(&bytes).unwrap(),
+                    Output::Transmit(bytes) => client
+                        .handle_input(Instant::now(), Input::Bytes(&bytes))
+                        .unwrap(),
                     Output::Event(Event::Publish(_)) => {
                         server.accept_publish(Instant::now()).unwrap();
                     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use core_frame::{CodecId, MediaKind};
 use flv::TagKind;
-use millstream_ingest_rtmp::client::{Config, Event, Output, Role, Session, Target};
+use millstream_ingest_rtmp::client::{Config, Event, Input, Output, Role, Session, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -141,7 +141,7 @@ async fn start(url: &str, role: Role) -> (TcpStream, Session, Vec<Event>) {
         .await
         .unwrap();
     stream.set_nodelay(true).unwrap();
-    let mut session = Session::new(Config::new(target, role));
+    let mut session = Session::new(Config::new(target, role), Instant::now());
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let mut events = flush(&mut session, &mut stream).await;
@@ -149,7 +149,9 @@ async fn start(url: &str, role: Role) -> (TcpStream, Session, Vec<Event>) {
             return (stream, session, events.split_off(at));
         }
         let n = stream.read(&mut buffer).await.unwrap();
-        session.handle_input(&buffer[..n]).unwrap();
+        session
+            .handle_input(Instant::now(), Input::Bytes(&buffer[..n]))
+            .unwrap();
     }
 }
 
@@ -212,7 +214,9 @@ async fn watch(url: String, figures: &Figures) {
             return;
         }
         figures.bytes.fetch_add(n as u64, Ordering::Relaxed);
-        session.handle_input(&buffer[..n]).unwrap();
+        session
+            .handle_input(Instant::now(), Input::Bytes(&buffer[..n]))
+            .unwrap();
         events = flush(&mut session, &mut stream).await;
     }
 }

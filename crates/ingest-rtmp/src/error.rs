@@ -29,9 +29,16 @@ pub enum Error {
     /// The media is in no form we know; only the publisher is concerned.
     #[error("bad media: {0}")]
     Media(String),
-    /// The other end refused what we asked for (client sessions): its status code.
+    /// The other end refused what we asked for (client sessions): its status code. Its words came before, as a
+    /// [`Status`](crate::client::Event::Status).
     #[error("refused by the server: {0}")]
     Refused(String),
+    /// The other end sends us elsewhere (client sessions).
+    #[error("the server sends us to {tc_url}")]
+    Redirected {
+        /// Where to connect instead, see [`Target::moved`](crate::client::Target::moved).
+        tc_url: String,
+    },
     /// The driving contract of the session was broken.
     #[error("session driven wrongly: {0}")]
     Caller(&'static str),

@@ -17,7 +17,7 @@
 //! use millstream_ingest_rtmp::session::{Event, Input, Output, Session, SessionConfig};
 //!
 //! let target = Target::parse("rtmp://localhost/live/cam")?;
-//! let mut client = client::Session::new(Config::new(target, Role::Publish));
+//! let mut client = client::Session::new(Config::new(target, Role::Publish), Instant::now());
 //! let mut server = Session::new(SessionConfig::default(), Instant::now());
 //! let mut published = None;
 //! for _ in 0..8 {
@@ -26,7 +26,7 @@
 //!         server.handle_input(Instant::now(), Input::Bytes(&bytes))?;
 //!         while let Some(output) = server.poll_output() {
 //!             match output {
-//!                 Output::Transmit(bytes) => client.handle_input(&bytes)?,
+//!                 Output::Transmit(bytes) => client.handle_input(Instant::now(), Input::Bytes(&bytes))?,
 //!                 Output::Event(Event::Publish(request)) => published = Some(request.key),
 //!                 Output::Event(_) => {}
 //!             }
@@ -55,7 +55,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 pub mod client;
+pub mod enhanced;
 mod error;
+mod media;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod render;

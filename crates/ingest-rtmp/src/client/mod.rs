@@ -1,70 +1,31 @@
-//! The connecting side as a state machine, in its simplest form: connect, then publish or play one stream. What load
-//! generators, tests and probes need.
+//! The connecting side as a state machine: connect, then publish or play one stream. What pulls and pushes, load
+//! generators, tests and probes stand on.
 
+mod config;
+mod connect;
 mod target;
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use core_frame::Limits;
+use core_frame::{MediaFrame, Tags, TrackInfo};
 use flv::TagKind;
 use flv::amf0::Value;
 
 use crate::Error;
+use crate::enhanced::Enhanced;
+use crate::media::{self, Ingest};
+use crate::session::TimerReason;
+use crate::wire::aggregate::Aggregate;
 use crate::wire::chunk::{ChunkLimits, ChunkReader, ChunkWriter};
 use crate::wire::command::Command;
-use crate::wire::handshake::{ClientHandshake, Kind, PACKET};
+use crate::wire::handshake::{ClientHandshake, PACKET};
 use crate::wire::message::{Control, Message, MessageType};
 
+pub use crate::session::Input;
+pub use config::{Config, Media, Role};
 pub use target::{BadUrl, Target};
-
-/// What the client is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Send media.
-    Publish,
-    /// Receive media.
-    Play,
-}
-
-/// Options of a client session.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Config {
-    /// Where to go.
-    pub target: Target,
-    /// What for.
-    pub role: Role,
-    /// Bounds on what the server sends.
-    pub limits: Limits,
-    /// The form of the handshake.
-    pub handshake: Kind,
-    /// Varies the bytes of the handshake.
-    pub seed: u64,
-    /// Size of the chunks we send, in bytes.
-    pub chunk_size: u32,
-    /// How we name ourselves (`flashVer`).
-    pub agent: String,
-    /// Say which codecs of Enhanced RTMP are understood, and multitrack.
-    pub enhanced: bool,
-}
-
-impl Config {
-    /// The usual options.
-    #[must_use]
-    pub fn new(target: Target, role: Role) -> Self {
-        Self {
-            target,
-            role,
-            limits: Limits::default(),
-            handshake: Kind::Simple,
-            seed: 0,
-            chunk_size: crate::CHUNK_SIZE,
-            agent: "FMLE/3.0 (compatible; Millstream)".to_owned(),
-            enhanced: true,
-        }
-    }
-}
 
 /// What comes out of a client session.
 #[derive(Clone, Debug)]
@@ -79,99 +40,179 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The server answered `connect`: the whole command, with what it says about Enhanced RTMP.
+    /// The server answered `connect`: the whole command. What it says about Enhanced RTMP stands in
+    /// [`Session::enhanced`] from now on.
     Connected(Command),
     /// Publishing or playing has begun.
     Started,
     /// A status beside the flow: its code and description.
     Status(String, String),
-    /// Media of the stream that is played: audio, video or data.
+    /// Media of the stream that is played, as it came: audio, video or data. With [`Media::Messages`].
     Message(Message),
-    /// The stream that was played has ended.
+    /// A track of the stream that is played appeared or changed. Comes before the first frame that needs it. With
+    /// [`Media::Frames`], as the four that follow.
+    Track(Box<TrackInfo>),
+    /// A frame of the stream that is played, in the order of arrival; times are those of the wire, in milliseconds,
+    /// unwrapped.
+    Frame(MediaFrame),
+    /// What the server says about the stream as a whole, in place of what it said before.
+    Tags(Tags),
+    /// A message of the stream that could not be used was left out.
+    Damaged(String),
+    /// The server asks us to connect anew, at this `tcUrl` if it names one (see [`Target::moved`]). The stream goes on
+    /// here until we do.
+    Reconnect {
+        /// Where to; as the server wrote it.
+        tc_url: Option<String>,
+    },
+    /// The stream that was played has ended, or the server ended the connection. Said once.
     Ended,
 }
 
-/// A client session. Has no timers: the caller bounds how long it waits for [`Event::Started`].
+/// A client session, from the first byte of the handshake to the end of the connection.
 ///
-/// **After each call take everything out by [`Session::poll_output`]; the first bytes are there from the start.**
+/// **After each call take everything out by [`Session::poll_output`]; the first bytes are there from the start. After an
+/// error, send what is still there to send and close the connection.**
 #[derive(Debug)]
 pub struct Session {
     config: Config,
+    opened: Instant,
     handshake: Option<ClientHandshake>,
     reader: ChunkReader,
     writer: ChunkWriter,
     bytes: BytesMut,
-    events: VecDeque<Output>,
+    queue: VecDeque<Output>,
     step: Step,
     stream: u32,
+    enhanced: Option<Enhanced>,
+    ingest: Option<Box<Ingest>>,
+    heard: Instant,
     received: u64,
     acknowledged: u64,
     ack_window: u64,
+    /// The window that the server was told of.
+    told_window: u32,
+    checked_bandwidth: bool,
+    ended: bool,
+    failed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
+    Shaking,
     Connecting,
-    Creating,
-    Starting,
+    /// Waiting for a message stream, since then.
+    Creating(Instant),
+    /// Waiting for consent, since then.
+    Starting(Instant),
     Started,
 }
 
+/// Transactions, which pair answers with calls.
 const CONNECT: f64 = 1.0;
 const CREATE: f64 = 4.0;
 
 impl Session {
-    /// A session whose first bytes are ready to be sent.
+    /// A session that is opened at `now`; its first bytes are ready to be sent.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, now: Instant) -> Self {
         let mut bytes = BytesMut::new();
         let mut handshake = ClientHandshake::new(config.handshake, config.seed);
         handshake.start(&mut bytes);
         let limits = ChunkLimits::publishing(&config.limits);
+        let ingest = match config.media {
+            Media::Frames => Some(Box::new(Ingest::new(&config.limits))),
+            Media::Messages => None,
+        };
         Self {
+            opened: now,
             handshake: Some(handshake),
             reader: ChunkReader::new(limits, 1 + 2 * PACKET as u64),
             writer: ChunkWriter::new(),
             bytes,
-            events: VecDeque::new(),
-            step: Step::Connecting,
+            queue: VecDeque::new(),
+            step: Step::Shaking,
             stream: 0,
+            enhanced: None,
+            ingest,
+            heard: now,
             received: 0,
             acknowledged: 0,
             ack_window: 2_500_000,
+            told_window: 0,
+            checked_bandwidth: false,
+            ended: false,
+            failed: false,
             config,
         }
     }
 
-    /// Takes bytes of the server, split anywhere.
+    /// Takes bytes of the server, split anywhere, or the news that time is up.
     ///
     /// # Errors
-    /// Why the connection is to be closed: the server broke the protocol or refused.
-    pub fn handle_input(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
-        self.received = self.received.wrapping_add(bytes.len() as u64);
-        if let Some(handshake) = &mut self.handshake {
-            if !handshake.read(&mut bytes, &mut self.bytes)? {
-                return Ok(());
-            }
-            self.handshake = None;
-            self.connect();
+    /// Why the connection is to be closed: the server broke the protocol, refused ([`Error::Refused`]), sends us
+    /// elsewhere ([`Error::Redirected`]) or is late.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) -> Result<(), Error> {
+        if self.failed {
+            return Err(Error::Caller("input after an error"));
         }
-        while let Some(message) = self.reader.read(&mut bytes)? {
-            self.message(message)?;
-        }
-        if self.received.wrapping_sub(self.acknowledged) >= self.ack_window {
-            self.acknowledged = self.received;
-            self.control(Control::Acknowledgement(self.received as u32));
-        }
-        Ok(())
+        let result = match self.poll_timeout() {
+            Some((deadline, reason)) if now >= deadline => Err(Error::Timeout(reason)),
+            _ => match input {
+                Input::Bytes(bytes) => self.read(now, bytes),
+                Input::Timeout => Ok(()),
+            },
+        };
+        self.failed = result.is_err();
+        result
     }
 
     /// The next thing to send or to know, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
-        if self.events.is_empty() {
+        if self.queue.is_empty() {
             self.seal();
         }
-        self.events.pop_front()
+        self.queue.pop_front()
+    }
+
+    /// When to come back with [`Input::Timeout`], and what the session waits for.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, TimerReason)> {
+        let limits = &self.config.limits;
+        match self.step {
+            Step::Shaking => Some((self.opened + limits.handshake(), TimerReason::Handshake)),
+            Step::Connecting => Some((self.opened + limits.connect(), TimerReason::ConnectAnswer)),
+            Step::Creating(since) => Some((since + limits.start(), TimerReason::StreamAnswer)),
+            Step::Starting(since) => Some((since + limits.start(), TimerReason::StartAnswer)),
+            Step::Started if self.config.role == Role::Play => self
+                .config
+                .silence
+                .map(|silence| (self.heard + silence, TimerReason::Silence)),
+            Step::Started => None,
+        }
+    }
+
+    /// True from [`Event::Started`] on.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.step == Step::Started
+    }
+
+    /// What the server said about Enhanced RTMP in its answer to `connect`.
+    #[must_use]
+    pub const fn enhanced(&self) -> Option<&Enhanced> {
+        self.enhanced.as_ref()
+    }
+
+    /// The message stream that media goes on; 0 until the server has made one.
+    ///
+    /// A publisher may write the items of an [`RtmpRender`](crate::render::RtmpRender) view with this message stream and
+    /// the chunk size of its [`Config`] straight to the socket, from [`Event::Started`] on, whole items at a time, with
+    /// bytes of the session between them: the session speaks on other chunk streams. Who does so must not use
+    /// [`Session::send`], whose headers lean on the messages that it sent itself.
+    #[must_use]
+    pub const fn message_stream(&self) -> u32 {
+        self.stream
     }
 
     /// Sends a media message of a publisher: the concatenation of `body`, with its time in milliseconds.
@@ -183,9 +224,9 @@ impl Session {
             return Err(Error::Caller("media before publishing began"));
         }
         let (chunk_stream, kind) = match kind {
-            TagKind::Audio => (4, MessageType::Audio),
-            TagKind::Script => (5, MessageType::Data),
-            TagKind::Video => (6, MessageType::Video),
+            TagKind::Audio => (crate::render::AUDIO, MessageType::Audio),
+            TagKind::Script => (crate::render::DATA, MessageType::Data),
+            TagKind::Video => (crate::render::VIDEO, MessageType::Video),
         };
         let stream = self.stream;
         self.writer
@@ -206,109 +247,165 @@ impl Session {
         self.command(0, &Command::new("deleteStream", 7.0, vec![id]));
     }
 
-    fn connect(&mut self) {
-        self.writer
-            .set_chunk_size(self.config.chunk_size, &mut self.bytes);
-        let target = &self.config.target;
-        let mut object = vec![
-            ("app".to_owned(), Value::from(target.app.as_str())),
-            ("type".to_owned(), Value::from("nonprivate")),
-            (
-                "flashVer".to_owned(),
-                Value::from(self.config.agent.as_str()),
-            ),
-            ("tcUrl".to_owned(), Value::from(target.tc_url.as_str())),
-        ];
-        if self.config.enhanced {
-            let any = || Value::object([("*", 7.0)]);
-            object.push((
-                "fourCcList".to_owned(),
-                Value::StrictArray(vec!["*".into()]),
-            ));
-            object.push(("videoFourCcInfoMap".to_owned(), any()));
-            object.push(("audioFourCcInfoMap".to_owned(), any()));
-            object.push(("capsEx".to_owned(), Value::from(2.0 + 4.0 + 8.0)));
+    fn read(&mut self, now: Instant, mut bytes: &[u8]) -> Result<(), Error> {
+        self.heard = now;
+        self.received = self.received.wrapping_add(bytes.len() as u64);
+        if let Some(handshake) = &mut self.handshake {
+            if !handshake.read(&mut bytes, &mut self.bytes)? {
+                return Ok(());
+            }
+            self.handshake = None;
+            self.step = Step::Connecting;
+            self.writer
+                .set_chunk_size(self.config.chunk_size, &mut self.bytes);
+            let connect = connect::command(&self.config);
+            self.command(0, &connect);
         }
-        self.command(
-            0,
-            &Command {
-                name: "connect".to_owned(),
-                transaction: CONNECT,
-                object: Value::Object(object),
-                args: Vec::new(),
-            },
-        );
+        while let Some(message) = self.reader.read(&mut bytes)? {
+            self.message(now, message)?;
+        }
+        if self.received.wrapping_sub(self.acknowledged) >= self.ack_window {
+            self.acknowledged = self.received;
+            // The counter of §5.4.3 has 32 bits and wraps.
+            self.control(Control::Acknowledgement(self.received as u32));
+        }
+        Ok(())
     }
 
-    fn message(&mut self, message: Message) -> Result<(), Error> {
+    fn message(&mut self, now: Instant, message: Message) -> Result<(), Error> {
         match message.kind {
-            MessageType::Audio | MessageType::Video | MessageType::Data => {
-                self.event(Event::Message(message));
-                Ok(())
-            }
             MessageType::Command | MessageType::CommandAmf3 => {
                 let command = Command::parse(&message, &self.config.limits)
                     .map_err(|e| Error::protocol(self.reader.offset(), e.rule))?;
-                self.answer(command)
+                self.answer(now, command)
             }
-            _ => {
-                match Control::parse(&message) {
-                    Ok(Some(Control::WindowAckSize(size))) => self.ack_window = u64::from(size),
-                    Ok(Some(Control::PingRequest(time))) => {
-                        self.control(Control::PingResponse(time));
-                    }
-                    Ok(Some(Control::StreamEof(_))) if self.step == Step::Started => {
-                        self.event(Event::Ended);
-                    }
-                    Ok(_) => {}
-                    Err(rule) => return Err(Error::protocol(self.reader.offset(), rule)),
+            MessageType::Audio
+            | MessageType::Video
+            | MessageType::Data
+            | MessageType::DataAmf3
+            | MessageType::Aggregate => self.media(now, message),
+            _ => match Control::parse(&message) {
+                Ok(Some(control)) => {
+                    self.controlled(control);
+                    Ok(())
                 }
-                Ok(())
-            }
+                Ok(None) => Ok(()),
+                Err(rule) => Err(Error::protocol(self.reader.offset(), rule)),
+            },
         }
     }
 
-    fn answer(&mut self, command: Command) -> Result<(), Error> {
-        let refused = || {
-            let code = command.args.first().and_then(|i| i.get("code"));
-            Error::Refused(code.and_then(Value::as_str).unwrap_or("_error").to_owned())
+    fn media(&mut self, now: Instant, message: Message) -> Result<(), Error> {
+        if connect::is_aside(&message) {
+            return Ok(());
+        }
+        let Some(mut ingest) = self.ingest.take() else {
+            if message.kind != MessageType::Aggregate {
+                self.event(Event::Message(message));
+                return Ok(());
+            }
+            for inner in Aggregate::new(message) {
+                let inner = inner.map_err(|rule| Error::protocol(self.reader.offset(), rule))?;
+                self.event(Event::Message(inner));
+            }
+            return Ok(());
         };
+        let result = ingest.message(now, &message, &mut |media| {
+            self.event(match media {
+                media::Media::Track(track) => Event::Track(track),
+                media::Media::Frame(frame) => Event::Frame(frame),
+                media::Media::Tags(tags) => Event::Tags(tags),
+                media::Media::Damaged(why) => Event::Damaged(why),
+            });
+        });
+        self.ingest = Some(ingest);
+        result
+    }
+
+    fn controlled(&mut self, control: Control) {
+        match control {
+            Control::WindowAckSize(size) => self.ack_window = u64::from(size),
+            // §5.4.5: answered by the window, unless that is what was said last.
+            Control::SetPeerBandwidth(size, _) if size > 0 && size != self.told_window => {
+                self.told_window = size;
+                self.control(Control::WindowAckSize(size));
+            }
+            Control::PingRequest(time) => self.control(Control::PingResponse(time)),
+            Control::StreamEof(_) if self.step == Step::Started => self.end(),
+            _ => {}
+        }
+    }
+
+    fn answer(&mut self, now: Instant, command: Command) -> Result<(), Error> {
+        let is_ours = |transaction| command.transaction == transaction;
         match (command.name.as_str(), self.step) {
-            ("_result", Step::Connecting) if command.transaction == CONNECT => {
-                self.step = Step::Creating;
+            ("_result", Step::Connecting) if is_ours(CONNECT) => {
+                self.step = Step::Creating(now);
+                self.enhanced = connect::enhanced(&command);
                 self.create();
                 self.event(Event::Connected(command));
             }
-            ("_result", Step::Creating) if command.transaction == CREATE => {
+            ("_result", Step::Creating(_)) if is_ours(CREATE) => {
                 self.stream = command.number(0).unwrap_or(1.0) as u32;
-                self.step = Step::Starting;
+                self.step = Step::Starting(now);
                 self.start();
             }
-            ("_error", Step::Connecting | Step::Creating)
-                if command.transaction == CONNECT || command.transaction == CREATE =>
-            {
-                return Err(refused());
+            ("_error", Step::Connecting) if is_ours(CONNECT) => {
+                return Err(self.refused(&command));
             }
-            ("onStatus", _) => {
-                let text = |key| {
-                    let value = command.args.first().and_then(|i| i.get(key));
-                    value.and_then(Value::as_str).unwrap_or_default()
-                };
-                match text("code") {
-                    "NetStream.Publish.Start" | "NetStream.Play.Start" => {
-                        self.step = Step::Started;
-                        self.event(Event::Started);
-                    }
-                    _ if text("level") == "error" => return Err(refused()),
-                    code => {
-                        let status = Event::Status(code.to_owned(), text("description").to_owned());
-                        self.event(status);
-                    }
-                }
+            ("_error", Step::Creating(_)) if is_ours(CREATE) => {
+                return Err(self.refused(&command));
             }
+            ("onStatus", _) => return self.status(&command),
+            // Flash Media Server and its kin measure the way to us; they are content with the question back.
+            ("onBWDone", _) if !self.checked_bandwidth => {
+                self.checked_bandwidth = true;
+                self.command(0, &Command::new("_checkbw", 8.0, Vec::new()));
+            }
+            ("close", _) => self.end(),
             _ => {}
         }
         Ok(())
+    }
+
+    fn status(&mut self, command: &Command) -> Result<(), Error> {
+        let status = connect::Status::of(command);
+        match status.code.as_str() {
+            "NetStream.Publish.Start" | "NetStream.Play.Start" => {
+                if matches!(self.step, Step::Starting(_)) {
+                    self.step = Step::Started;
+                    self.event(Event::Started);
+                }
+                return Ok(());
+            }
+            "NetConnection.Connect.ReconnectRequest" => {
+                let tc_url = status.tc_url;
+                self.event(Event::Reconnect { tc_url });
+                return Ok(());
+            }
+            _ if status.is_error => return Err(self.refused(command)),
+            _ => {}
+        }
+        let ends = matches!(
+            status.code.as_str(),
+            "NetStream.Play.UnpublishNotify"
+                | "NetStream.Play.Stop"
+                | "NetStream.Play.Complete"
+                | "NetConnection.Connect.Closed"
+                | "NetConnection.Connect.AppShutdown"
+        );
+        self.event(Event::Status(status.code, status.description));
+        if ends && self.step == Step::Started {
+            self.end();
+        }
+        Ok(())
+    }
+
+    /// The words of a refusal, and then the refusal itself.
+    fn refused(&mut self, command: &Command) -> Error {
+        let status = connect::Status::of(command);
+        self.event(Event::Status(status.code, status.description));
+        connect::refused(command)
     }
 
     fn create(&mut self) {
@@ -337,6 +434,12 @@ impl Session {
         }
     }
 
+    fn end(&mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.event(Event::Ended);
+        }
+    }
+
     fn command(&mut self, stream: u32, command: &Command) {
         let body = command.encode();
         let kind = MessageType::Command;
@@ -351,13 +454,13 @@ impl Session {
 
     fn event(&mut self, event: Event) {
         self.seal();
-        self.events.push_back(Output::Event(event));
+        self.queue.push_back(Output::Event(event));
     }
 
     fn seal(&mut self) {
         if !self.bytes.is_empty() {
             let bytes = self.bytes.split().freeze();
-            self.events.push_back(Output::Transmit(bytes));
+            self.queue.push_back(Output::Transmit(bytes));
         }
     }
 }

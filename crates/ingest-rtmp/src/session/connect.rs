@@ -1,8 +1,10 @@
 //! `connect` and its answer, with the negotiation of Enhanced RTMP.
 
+use flv::FourCc;
 use flv::amf0::Value;
 
 use super::name::Name;
+use crate::enhanced::{CAN_FORWARD, Enhanced};
 use crate::wire::command::{Command, info};
 use crate::wire::message::Control;
 
@@ -16,30 +18,12 @@ pub struct Connect {
     pub app: String,
     /// The program, as it names itself (`flashVer`), control characters left out.
     pub agent: Option<String>,
+    /// The AMF version it chose (`objectEncoding`): 3, or 0. Either is read in every message, and what we say is AMF0,
+    /// which both allow; the answer repeats the number, since clients of version 3 look for it.
+    pub object_encoding: u32,
     /// What it said about Enhanced RTMP, if anything.
     pub enhanced: Option<Enhanced>,
 }
-
-/// Enhanced RTMP v2, "Enhancing NetConnection connect Command".
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Enhanced {
-    /// FourCCs of v1 (`fourCcList`); `*` is any.
-    pub four_ccs: Vec<String>,
-    /// FourCCs of video with their ability mask (1 decode, 2 encode, 4 forward).
-    pub video: Vec<(String, u32)>,
-    /// The same for audio.
-    pub audio: Vec<(String, u32)>,
-    /// `capsEx`: 1 reconnect, 2 multitrack, 4 ModEx, 8 nanosecond time stamps.
-    pub caps: u32,
-}
-
-/// Abilities of the other side: whatever is published is forwarded as it is.
-const FORWARD: u32 = 4;
-const VIDEO: [&str; 6] = ["avc1", "hvc1", "av01", "vp09", "vp08", "vvc1"];
-const AUDIO: [&str; 6] = ["mp4a", "Opus", ".mp3", "ac-3", "ec-3", "fLaC"];
-/// Multitrack, ModEx, nanosecond time stamps.
-const CAPS: u32 = 2 | 4 | 8;
 
 /// Longest program name that goes to logs.
 const AGENT: usize = 64;
@@ -55,34 +39,13 @@ impl Connect {
         let connect = Self {
             app: app.path.clone(),
             agent,
+            object_encoding: match command.object.get("objectEncoding") {
+                Some(Value::Number(3.0)) => 3,
+                _ => 0,
+            },
             enhanced: Enhanced::parse(&command.object),
         };
         (connect, app)
-    }
-}
-
-impl Enhanced {
-    fn parse(object: &Value) -> Option<Self> {
-        let map = |key| {
-            let members = object.get(key).and_then(Value::members);
-            let pairs = members.unwrap_or_default().iter();
-            pairs
-                .map(|(k, v)| (k.clone(), v.as_f64().unwrap_or(0.0) as u32))
-                .collect::<Vec<_>>()
-        };
-        let list = object.get("fourCcList").and_then(Value::items);
-        let caps = object.get("capsEx").and_then(Value::as_f64);
-        let (video, audio) = (map("videoFourCcInfoMap"), map("audioFourCcInfoMap"));
-        if list.is_none() && caps.is_none() && video.is_empty() && audio.is_empty() {
-            return None;
-        }
-        let texts = list.unwrap_or_default().iter().filter_map(Value::as_str);
-        Some(Self {
-            four_ccs: texts.map(str::to_owned).collect(),
-            video,
-            audio,
-            caps: caps.unwrap_or(0.0) as u32,
-        })
     }
 }
 
@@ -110,15 +73,12 @@ pub(super) fn accept(
     ) else {
         return;
     };
-    // AMF0, whatever the peer asked for.
-    information.push(("objectEncoding".into(), Value::from(0.0)));
+    information.push(("objectEncoding".into(), connect.object_encoding.into()));
     if connect.enhanced.is_some() {
-        let map = |list: [&str; 6]| Value::object(list.map(|cc| (cc, FORWARD)));
-        let list = VIDEO.into_iter().chain(AUDIO).map(Value::from).collect();
-        information.push(("fourCcList".into(), Value::StrictArray(list)));
-        information.push(("videoFourCcInfoMap".into(), map(VIDEO)));
-        information.push(("audioFourCcInfoMap".into(), map(AUDIO)));
-        information.push(("capsEx".into(), Value::from(CAPS)));
+        // Whatever is published is forwarded as it is.
+        let codes: Vec<String> = FourCc::all().map(|code| code.to_string()).collect();
+        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+        information.extend(Enhanced::members(&codes, CAN_FORWARD));
     }
     out.command(
         0,

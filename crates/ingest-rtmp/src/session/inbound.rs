@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Phase, Reject, Session};
+use super::{Event, Phase, Reject, Session};
 use crate::Error;
+use crate::media::Media;
 use crate::wire::chunk::ChunkLimits;
 use crate::wire::message::{Control, Message, MessageType};
 
@@ -18,7 +19,7 @@ impl Session {
             | MessageType::Video
             | MessageType::Data
             | MessageType::DataAmf3
-            | MessageType::Aggregate => self.media(&message),
+            | MessageType::Aggregate => self.media(now, &message),
             MessageType::Command | MessageType::CommandAmf3 => {
                 self.budget.commands = self.budget.commands.saturating_add(1);
                 if self.budget.commands > COMMANDS {
@@ -60,11 +61,19 @@ impl Session {
         self.budget.replies <= REPLIES
     }
 
-    fn media(&mut self, message: &Message) -> Result<(), Error> {
+    fn media(&mut self, now: Instant, message: &Message) -> Result<(), Error> {
         if let Phase::Publishing { stream, ingest } = &mut self.phase {
             // A publisher's message stream is the one it asked on; encoders that send metadata on stream 0 mean it too.
             if message.stream == *stream || message.stream == 0 {
-                let result = ingest.message(message, &mut self.out);
+                let out = &mut self.out;
+                let result = ingest.message(now, message, &mut |media| {
+                    out.event(match media {
+                        Media::Track(track) => Event::Track(track),
+                        Media::Frame(frame) => Event::Frame(frame),
+                        Media::Tags(tags) => Event::Tags(tags),
+                        Media::Damaged(why) => Event::Damaged(why),
+                    });
+                });
                 if let Err(e) = &result {
                     let code = Reject::Failed.publish_code();
                     self.out.error(*stream, code, &e.to_string());

@@ -4,23 +4,25 @@ mod commands;
 mod config;
 pub mod connect;
 mod inbound;
-mod media;
 mod name;
 mod outbox;
 pub mod play;
 pub mod publish;
+mod streams;
 mod timer;
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use core_frame::Limits;
+use flv::amf0::Value;
 
 use crate::Error;
+use crate::enhanced::{Enhanced, RECONNECT};
+use crate::media::Ingest;
 use crate::wire::chunk::{ChunkLimits, ChunkReader};
+use crate::wire::command::{Command, info};
 use crate::wire::handshake::ServerHandshake;
 use crate::wire::message::Control;
-use media::Ingest;
 use name::Name;
 use outbox::Outbox;
 
@@ -52,6 +54,8 @@ pub struct Session {
     out: Outbox,
     phase: Phase,
     app: Name,
+    /// What the peer said about Enhanced RTMP.
+    enhanced: Option<Enhanced>,
     /// Message streams that `createStream` made: bit n for id n.
     streams: u32,
     /// Media that no publish goes with is forgiven: it was on its way when the answer was given.
@@ -120,6 +124,7 @@ impl Session {
             out: Outbox::new(),
             phase: Phase::Handshake,
             app: Name::default(),
+            enhanced: None,
             streams: 0,
             late_media: false,
             held: Vec::new(),
@@ -221,6 +226,9 @@ impl Session {
         }
         let text = format!("Started playing {name}.");
         self.out.status(stream, "NetStream.Play.Start", &text);
+        // Flash players may look at pixels and samples only after this.
+        let access = ["|RtmpSampleAccess".into(), true.into(), true.into()];
+        self.out.data(stream, &access);
         self.phase = Phase::Playing { stream };
         self.go_on(now)
     }
@@ -258,6 +266,13 @@ impl Session {
                 let code = "NetStream.Play.UnpublishNotify";
                 self.out.status(stream, code, "The stream has ended.");
             }
+            play::End::Complete => {
+                let info = info("status", "NetStream.Play.Complete", "This was all of it.");
+                self.out.data(stream, &["onPlayStatus".into(), info]);
+                self.out.control(Control::StreamEof(stream));
+                let code = "NetStream.Play.Stop";
+                self.out.status(stream, code, "Playing has stopped.");
+            }
             play::End::Failed(why) => self.out.error(stream, "NetStream.Play.Failed", why),
         }
     }
@@ -269,6 +284,22 @@ impl Session {
         };
         self.no_longer_publishing(now);
         self.out.error(stream, "NetStream.Publish.Failed", why);
+    }
+
+    /// Asks the peer to connect anew, at `tc_url` (absolute, or relative to its present one) or where it is, since we are
+    /// about to leave; `why` is for people. It may go on here until it has done so. False where the peer did not announce
+    /// that it understands this (E-RTMP v2, "Reconnect Request"), and is not asked.
+    pub fn request_reconnect(&mut self, tc_url: Option<&str>, why: &str) -> bool {
+        let understands = self.enhanced.as_ref().is_some_and(|e| e.has(RECONNECT));
+        if understands {
+            let code = "NetConnection.Connect.ReconnectRequest";
+            let mut status = Command::status("status", code, why);
+            if let (Some(url), Some(Value::Object(info))) = (tc_url, status.args.first_mut()) {
+                info.push(("tcUrl".to_owned(), url.into()));
+            }
+            self.out.command(0, &status);
+        }
+        understands
     }
 
     /// True while the peer publishes or plays.
@@ -344,14 +375,5 @@ impl Session {
 
     fn limits(&self) -> &Limits {
         &self.config.limits
-    }
-}
-
-/// Bytes of `part`, which lies inside `whole`, without a copy.
-fn slice_of(whole: &Bytes, part: &[u8]) -> Bytes {
-    if part.is_empty() {
-        Bytes::new()
-    } else {
-        whole.slice_ref(part)
     }
 }

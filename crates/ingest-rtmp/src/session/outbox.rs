@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use core_frame::{MediaFrame, TrackInfo};
+use core_frame::{MediaFrame, Tags, TrackInfo};
+use flv::amf0::{self, Value};
 
 use super::{connect, play, publish};
 use crate::wire::chunk::ChunkWriter;
@@ -44,10 +45,9 @@ pub enum Event {
     Track(Box<TrackInfo>),
     /// A frame of the publisher, in the order of arrival; times are those of the wire, in milliseconds, unwrapped.
     Frame(MediaFrame),
-    /// The publisher's `onMetaData`.
-    Metadata(Box<flv::Metadata>),
-    /// Another script message of the publisher: `onTextData`, `onCuePoint`, ….
-    Script(flv::Script),
+    /// What the publisher says about its stream as a whole (`onMetaData`), in place of what it said before; empty when it
+    /// took that back (`@clearDataFrame`).
+    Tags(Tags),
     /// A message of the publisher that could not be used was left out.
     Damaged(String),
     /// The publisher said that it ends, and stays connected.
@@ -99,6 +99,14 @@ impl Outbox {
     pub(super) fn command(&mut self, stream: u32, command: &Command) {
         let body = command.encode();
         let kind = MessageType::Command;
+        self.writer
+            .write(COMMAND, kind, stream, 0, &[&body], &mut self.bytes);
+    }
+
+    /// A data message.
+    pub(super) fn data(&mut self, stream: u32, values: &[Value]) {
+        let body = amf0::write(values);
+        let kind = MessageType::Data;
         self.writer
             .write(COMMAND, kind, stream, 0, &[&body], &mut self.bytes);
     }

@@ -1,6 +1,7 @@
 //! `play`: the request, and how a play ends.
 
 use core_frame::{Secret, StreamKey};
+use flv::amf0::Value;
 
 /// A peer that wants to play.
 #[derive(Clone, Debug)]
@@ -20,8 +21,20 @@ pub struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum End {
-    /// The stream ended.
+    /// The publisher has gone.
     Unpublished,
+    /// There was no more of it: a source that ends by itself (a file) is through.
+    Complete,
     /// This player cannot go on: too slow, removed by an operator, shut-down.
     Failed(&'static str),
+}
+
+/// The fourth argument of `play` (§7.2.2.1): whether what played before on the stream is given up. Players of old send
+/// 0 to 3 for a boolean, of which 1 and 3 give up.
+pub(super) fn reset(arg: Option<&Value>) -> bool {
+    match arg {
+        Some(Value::Boolean(reset)) => *reset,
+        Some(Value::Number(n)) => *n == 1.0 || *n == 3.0,
+        _ => true,
+    }
 }

@@ -30,6 +30,13 @@ pub enum Reject {
     Failed,
 }
 
+/// The publishing type that a peer named (§7.2.2.6); `live` where it is none of the three.
+pub(super) fn kind(named: Option<&str>) -> String {
+    let known = ["live", "record", "append"];
+    let kind = known.into_iter().find(|k| named == Some(*k));
+    kind.unwrap_or("live").to_owned()
+}
+
 impl Reject {
     pub(super) const fn publish_code(self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
-//! Why a session waits.
+//! Why a session waits, on either side.
 
 use std::fmt;
 
-/// What the peer has to do before a deadline; it goes to logs and errors.
+/// What the other side has to do before a deadline; it goes to logs and errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimerReason {
@@ -12,6 +12,14 @@ pub enum TimerReason {
     Connect,
     /// Say `publish` or `play`.
     Start,
+    /// Answer our `connect` (client sessions, as those that follow).
+    ConnectAnswer,
+    /// Answer our `createStream`.
+    StreamAnswer,
+    /// Answer our `publish` or `play`.
+    StartAnswer,
+    /// Send anything at all.
+    Silence,
 }
 
 impl fmt::Display for TimerReason {
@@ -20,6 +28,10 @@ impl fmt::Display for TimerReason {
             Self::Handshake => "no complete handshake",
             Self::Connect => "no connect command",
             Self::Start => "no publish or play command",
+            Self::ConnectAnswer => "no answer to connect",
+            Self::StreamAnswer => "no answer to createStream",
+            Self::StartAnswer => "no answer to publish or play",
+            Self::Silence => "nothing received while playing",
         })
     }
 }

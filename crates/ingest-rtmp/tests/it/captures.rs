@@ -84,9 +84,7 @@ fn story(events: &[Event]) -> String {
                 bytes += f.payload.len();
                 last = last.max(f.dts.as_millis());
             }
-            Event::Metadata(m) => {
-                writeln!(out, "metadata {:?} {:?}", m.width, m.encoder.is_some()).unwrap()
-            }
+            Event::Tags(t) => writeln!(out, "tags {:?}", t.text("encoder").is_some()).unwrap(),
             Event::Damaged(why) => writeln!(out, "damaged {why}").unwrap(),
             Event::Unpublished => writeln!(out, "unpublished").unwrap(),
             other => writeln!(out, "{other:?}").unwrap(),
@@ -115,7 +113,7 @@ fn ffmpeg_5_1_h264_aac() {
         expect![[r#"
         connect live Some("FMLE/3.0 (compatible; Lavf59.27.100)") None
         publish live/cam live
-        metadata Some(64) true
+        tags true
         track 1 h264 avc1.42d00b Some((64, 64)) None
         track 2 aac mp4a.40.2 None Some((48000, 1))
         unpublished
@@ -129,14 +127,14 @@ fn ffmpeg_9_h264_mp3() {
     check(
         "ffmpeg_9_h264_mp3",
         expect![[r#"
-        connect live Some("FMLE/3.0 (compatible; Lavf63.1.102)") None
-        publish live/cam live
-        metadata Some(64) true
-        track 1 h264 avc1.42d00b Some((64, 64)) None
-        track 2 mp3 mp4a.40.34 None Some((44100, 1))
-        unpublished
-        25 pictures (3 key), 43 sounds, 18800 bytes, to 1008 ms
-    "#]],
+            connect live Some("FMLE/3.0 (compatible; Lavf63.1.102)") None
+            publish live/cam live
+            tags true
+            track 1 h264 avc1.42d00b Some((64, 64)) None
+            track 2 mp3 mp4a.6B None Some((44100, 1))
+            unpublished
+            25 pictures (3 key), 43 sounds, 18800 bytes, to 1008 ms
+        "#]],
     );
 }
 
@@ -147,7 +145,7 @@ fn ffmpeg_9_hevc_aac() {
         expect![[r#"
         connect live Some("FMLE/3.0 (compatible; Lavf63.1.102)") Some((["hvc1"], 0))
         publish live/cam live
-        metadata Some(64) true
+        tags true
         track 1 h265 hvc1.1.6.L30.90 Some((64, 64)) None
         track 2 aac mp4a.40.2 None Some((48000, 1))
         unpublished
@@ -163,7 +161,7 @@ fn ffmpeg_9_av1_opus() {
         expect![[r#"
         connect live Some("FMLE/3.0 (compatible; Lavf63.1.102)") Some((["av01", "Opus"], 0))
         publish live/cam live
-        metadata Some(64) true
+        tags true
         track 1 av1 av01.0.00M.08 Some((64, 64)) None
         track 2 opus opus None Some((48000, 1))
         unpublished
@@ -179,7 +177,7 @@ fn ffmpeg_9_vp9_opus() {
         expect![[r#"
         connect live Some("FMLE/3.0 (compatible; Lavf63.1.102)") Some((["vp09", "Opus"], 0))
         publish live/cam live
-        metadata Some(64) true
+        tags true
         track 1 vp9 vp09.00.10.08 Some((64, 64)) None
         track 2 opus opus None Some((48000, 1))
         unpublished
@@ -193,13 +191,14 @@ fn gstreamer_1_22_rtmp2sink() {
     check(
         "gstreamer_1_22_rtmp2sink",
         expect![[r#"
-        connect live Some("LNX 10,0,32,18") None
-        publish live/cam live
-        metadata Some(64) true
-        track 1 h264 avc1.f4000a Some((64, 64)) None
-        track 2 aac mp4a.40.2 None Some((44100, 1))
-        25 pictures (3 key), 41 sounds, 14811 bytes, to 960 ms
-    "#]],
+            connect live Some("LNX 10,0,32,18") None
+            publish live/cam live
+            tags true
+            track 1 h264 avc1.f4000a Some((64, 64)) None
+            track 2 aac mp4a.40.2 None Some((44100, 1))
+            unpublished
+            25 pictures (3 key), 41 sounds, 14811 bytes, to 960 ms
+        "#]],
     );
 }
 
@@ -210,7 +209,7 @@ fn gstreamer_1_22_rtmpsink() {
         expect![[r#"
         connect live None None
         publish live/cam live
-        metadata Some(64) true
+        tags true
         track 1 h264 avc1.f4000a Some((64, 64)) None
         track 2 aac mp4a.40.2 None Some((44100, 1))
         unpublished

@@ -75,16 +75,20 @@ fn refusals_name_their_status() {
         pair.drive().unwrap();
         pair.server.reject(pair.now, reject, "because").unwrap();
         assert_eq!(pair.drive(), Err(Error::Refused(code.into())));
+        let words = ClientEvent::Status(code.into(), "because".into());
+        pair.take();
+        assert_eq!(pair.client_events.last(), Some(&words));
     }
     let mut full = SessionConfig::default();
     full.refuse = Some("the server is full");
     let mut pair = Pair::with(config("rtmp://h/live/cam", Role::Play), full, usize::MAX);
     assert_eq!(pair.drive(), Err(Error::Limit("the server is full")));
-    let error = pair.client.handle_input(&pair.down).unwrap_err();
-    assert_eq!(
-        error,
-        Error::Refused("NetConnection.Connect.Rejected".into())
-    );
+    let error = pair
+        .client
+        .handle_input(pair.now, session::Input::Bytes(&pair.down))
+        .unwrap_err();
+    let code = "NetConnection.Connect.Rejected";
+    assert_eq!(error, Error::Refused(code.into()));
 }
 
 #[test]
@@ -114,7 +118,7 @@ fn enhanced_rtmp_is_negotiated_with_those_who_ask() {
             .and_then(Value::as_f64);
         let list = info.get("fourCcList").and_then(Value::items);
         if enhanced {
-            assert_eq!((caps, hevc), (Some(14.0), Some(4.0)));
+            assert_eq!((caps, hevc), (Some(15.0), Some(4.0)));
             assert!(list.unwrap().contains(&Value::from("av01")));
         } else {
             assert_eq!((caps, hevc, list), (None, None, None));
@@ -149,7 +153,7 @@ fn what_comes_behind_a_request_waits_for_the_answer() {
     let metadata = flv::amf0::write(&[
         "@setDataFrame".into(),
         "onMetaData".into(),
-        Value::ecma_array([("width", 64.0)]),
+        Value::ecma_array([("title", "News")]),
     ]);
     other.client.send(TagKind::Script, 0, &[&metadata]).unwrap();
     other.take();
@@ -164,7 +168,7 @@ fn what_comes_behind_a_request_waits_for_the_answer() {
     pair.server.accept_publish(pair.now).unwrap();
     pair.drive().unwrap();
     assert!(
-        matches!(pair.server_events.last(), Some(Event::Metadata(m)) if m.width == Some(64)),
+        matches!(pair.server_events.last(), Some(Event::Tags(t)) if t.text("title") == Some("News")),
         "{:?}",
         pair.server_events.last()
     );

@@ -30,7 +30,7 @@ impl Pair {
     pub(crate) fn with(config: client::Config, server: SessionConfig, cut: usize) -> Self {
         let now = Instant::now();
         Self {
-            client: client::Session::new(config),
+            client: client::Session::new(config, now),
             server: Session::new(server, now),
             now,
             up: BytesMut::new(),
@@ -67,7 +67,7 @@ impl Pair {
                 result?;
             }
             let down = self.down.split_to(self.cut.min(self.down.len()));
-            self.client.handle_input(&down)?;
+            self.client.handle_input(self.now, Input::Bytes(&down))?;
             self.take();
         }
         Ok(())

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{AppSpec, Engine, EngineBuilder};
 use flv::TagKind;
-use millstream_ingest_rtmp::client::{Config, Event, Output, Role, Session, Target};
+use millstream_ingest_rtmp::client::{Config, Event, Input, Output, Role, Session, Target};
 use millstream_ingest_rtmp::net::{self, RtmpProtocol};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -69,7 +69,7 @@ impl Client {
         let stream = TcpStream::connect((target.host.as_str(), target.port)).await;
         Self {
             stream: stream.unwrap(),
-            session: Session::new(Config::new(target, role)),
+            session: Session::new(Config::new(target, role), Instant::now()),
             events: VecDeque::new(),
         }
     }
@@ -85,7 +85,9 @@ impl Client {
             let read = tokio::time::timeout(Duration::from_secs(10), self.stream.read(&mut buffer));
             match read.await.expect("the server says something in 10 s") {
                 Ok(0) | Err(_) => return Ok(None),
-                Ok(n) => self.session.handle_input(&buffer[..n])?,
+                Ok(n) => self
+                    .session
+                    .handle_input(Instant::now(), Input::Bytes(&buffer[..n]))?,
             }
         }
     }
