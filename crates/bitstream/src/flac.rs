@@ -353,7 +353,7 @@ fn coded_number(r: &mut BitReader<'_>) -> Result<(u64, usize)> {
 /// x^8 + x^2 + x + 1, from 0.
 fn crc8(data: &[u8]) -> u8 {
     data.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ byte, |crc: u8, _| (crc << 1) ^ (crc >> 7) * 0x07)
+        (0..8).fold(crc ^ byte, |crc: u8, _| (crc << 1) ^ ((crc >> 7) * 0x07))
     })
 }
 
