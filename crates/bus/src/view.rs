@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use core_frame::{
-    MediaFrame, Preamble, Render, RenderOut, RenderStep, Result, TrackTable, ViewItem,
+    MediaFrame, MediaKind, Preamble, Render, RenderOut, RenderStep, Result, TrackChoice, TrackId,
+    TrackTable, ViewItem,
 };
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use crate::log::{Batch, Hook, Join, Log, TryBatch};
@@ -72,6 +74,10 @@ pub struct ViewSpec {
     pub pace: Pace,
     /// The tracks the view is made of. Where its video is left out, readers may start at any item.
     pub tracks: TrackMask,
+    /// Which of them, judged by each table of tracks anew. The first wanted video is the view's own: readers start at
+    /// its key frames, or anywhere where there is none. Frames of other tracks never reach the renderer, which still sees
+    /// the whole table.
+    pub choice: TrackChoice,
     /// Makes the renderer, if the view is not there yet.
     pub make: Box<dyn FnOnce() -> Box<dyn Render> + Send>,
 }
@@ -87,6 +93,7 @@ impl ViewSpec {
             name: name.into(),
             pace,
             tracks: TrackMask::ALL,
+            choice: TrackChoice::ALL,
             make: Box::new(make),
         }
     }
@@ -97,6 +104,13 @@ impl ViewSpec {
         self.tracks = tracks;
         self
     }
+
+    /// A view of the tracks that a reader chose. The name must say the choice.
+    #[must_use]
+    pub fn choice(mut self, choice: TrackChoice) -> Self {
+        self.choice = choice;
+        self
+    }
 }
 
 impl std::fmt::Debug for ViewSpec {
@@ -105,6 +119,7 @@ impl std::fmt::Debug for ViewSpec {
             .field("name", &self.name)
             .field("pace", &self.pace)
             .field("tracks", &self.tracks)
+            .field("choice", &self.choice)
             .finish_non_exhaustive()
     }
 }
@@ -249,7 +264,7 @@ impl Stream {
                         stream: Arc::clone(self),
                     },
                     source,
-                    tracks: spec.tracks,
+                    wanted: Wanted::new(spec.tracks, spec.choice),
                     render: (spec.make)(),
                     out: RenderOut::new(),
                     syncs: VecDeque::with_capacity(SYNCS),
@@ -300,10 +315,54 @@ impl Drop for CloseOnDrop {
     }
 }
 
+/// What a view is made of under the table of the moment.
+struct Wanted {
+    mask: TrackMask,
+    choice: TrackChoice,
+    tracks: SmallVec<[TrackId; 8]>,
+    /// The video whose key frames are the view's sync points.
+    video: Option<TrackId>,
+    /// It is the stream's own, whose sync points the stream knows best.
+    is_primary: bool,
+}
+
+impl Wanted {
+    fn new(mask: TrackMask, choice: TrackChoice) -> Self {
+        Self {
+            mask,
+            choice,
+            tracks: SmallVec::new(),
+            video: None,
+            is_primary: false,
+        }
+    }
+
+    fn judge(&mut self, table: &TrackTable) {
+        let wanted = self.choice.of(table).filter(|t| self.mask.contains(t.id));
+        (self.tracks, self.video) = (SmallVec::new(), None);
+        for track in wanted {
+            self.tracks.push(track.id);
+            if track.kind() == MediaKind::Video {
+                self.video.get_or_insert(track.id);
+            }
+        }
+        self.is_primary = self.video.is_some() && self.video == table.video().map(|t| t.id);
+    }
+
+    /// True when a reader of the view may start at this frame.
+    fn is_sync(&self, frame: &MediaFrame, stream_sync: bool) -> bool {
+        match self.video {
+            None => true,
+            Some(_) if self.is_primary => stream_sync,
+            Some(video) => frame.track == video && frame.is_keyframe(),
+        }
+    }
+}
+
 struct ViewTask {
     close: CloseOnDrop,
     source: Cursor<MediaFrame, TrackTable>,
-    tracks: TrackMask,
+    wanted: Wanted,
     render: Box<dyn Render>,
     out: RenderOut,
     /// Sequence numbers of source frames that are sync points, ascending.
@@ -378,16 +437,15 @@ impl ViewTask {
 
     fn render(&mut self, batch: Batch<MediaFrame, TrackTable>) {
         if let Some(table) = batch.new_header() {
+            self.wanted.judge(table);
             self.render.tracks(table, &mut self.out);
-            let primary = table.video().map(|t| t.id);
-            self.close.view.log.lock().primary = primary.filter(|t| self.tracks.contains(*t));
+            self.close.view.log.lock().primary = self.wanted.video;
         }
-        let anywhere = batch
-            .header()
-            .video()
-            .is_none_or(|t| !self.tracks.contains(t.id));
         for (seq, frame) in batch.iter() {
-            if anywhere || batch.is_sync(seq) {
+            if !self.wanted.tracks.contains(&frame.track) {
+                continue;
+            }
+            if self.wanted.is_sync(frame, batch.is_sync(seq)) {
                 if self.syncs.len() == SYNCS {
                     self.syncs.pop_front();
                 }

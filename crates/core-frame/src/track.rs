@@ -77,8 +77,10 @@ pub struct TrackInfo {
     pub id: TrackId,
     /// Its codec.
     pub codec: CodecId,
-    /// The codec configuration as the ISO record: `avcC`, `hvcC`, `av1C` or `vpcC` body, AudioSpecificConfig, `dOps`
-    /// body. Empty when the codec needs none or it has not come yet (see [`TrackInfo::is_ready`]).
+    /// The codec configuration as the ISO record: the body of `avcC`, `hvcC`, `av1C`, `vpcC` (VP8 and VP9), `dOps`, `dac3`,
+    /// `dec3` or `dfLa`, or an AudioSpecificConfig. Where the box is a full box (`vpcC`, `dfLa`), its version and flags are
+    /// not part of it: FLAC's is the metadata blocks with their headers, STREAMINFO first, without `fLaC`. Empty when the
+    /// codec has none (MP3, G.711, PCM) or it has not come yet (see [`TrackInfo::is_ready`]).
     pub config: Bytes,
     /// Ticks a second of the clock the sender used; time conversions back to it are lossless.
     pub timescale: u32,

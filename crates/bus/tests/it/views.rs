@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use core_frame::{MediaFrame, Preamble, Render, RenderOut, Slices, TrackId, TrackTable, ViewItem};
+use core_frame::{
+    MediaFrame, Preamble, Render, RenderOut, Slices, TrackChoice, TrackId, TrackTable, ViewItem,
+};
 use millstream_bus::{
     Batch, CancellationToken, EndReason, KeepAll, Pace, ReaderInfo, StreamHandle, SubscribeOptions,
     TrackMask, ViewHandle, ViewReader, ViewSpec, bytes, core_frame,
@@ -318,4 +320,51 @@ async fn a_stream_that_has_ended_has_no_views() {
     publisher.finish().await.unwrap();
     let view = handle.view(ViewSpec::new("x", Pace::EachFrame, || Box::new(Panics)));
     assert!(matches!(view, Err(core_frame::StreamError::Ended)));
+}
+
+#[tokio::test]
+async fn a_view_of_the_second_video_starts_at_its_own_key_frames() {
+    let engine = engine();
+    let publisher = session(&engine).await;
+    let second = |n, key| {
+        let mut frame = video(n, key);
+        frame.track = TrackId(12);
+        frame
+    };
+    // The second one's key frames come a frame after the first one's.
+    for n in 0..14 {
+        publisher.publish_frame(video(n, n % 5 == 0)).unwrap();
+        publisher.publish_frame(second(n, n % 5 == 1)).unwrap();
+        publisher.publish_frame(audio(n)).unwrap();
+    }
+    let of = |query: &str| {
+        let choice = TrackChoice::from_query(query).unwrap();
+        let spec = ViewSpec::new(choice.to_string(), Pace::EachFrame, || {
+            Box::new(Numbers { generation: 0 })
+        });
+        publisher.handle().view(spec.choice(choice)).unwrap()
+    };
+    let text = async |query: &str, end: &str| {
+        let mut reader = of(query).reader(SubscribeOptions::default()).unwrap();
+        text_until(&mut reader, end).await
+    };
+    assert_eq!(
+        text("video=2&audio=none", "13 ").await,
+        "3 tracks;11 12 13 "
+    );
+    assert_eq!(
+        text("video=2", "13 13 ").await,
+        "3 tracks;11 11 12 12 13 13 "
+    );
+    assert_eq!(
+        text("audio=none", "13 ").await,
+        "3 tracks;10 11 12 13 ",
+        "the first one has the stream's own sync points"
+    );
+    // Sound alone is joined anywhere: its view begins where the stream's newest sync point is.
+    let sound = text("video=none", "13 ").await;
+    assert!(
+        sound.starts_with("3 tracks;1") && sound.ends_with("13 "),
+        "{sound}"
+    );
 }
