@@ -75,6 +75,14 @@ pub(crate) fn tune(stream: &tokio::net::TcpStream) {
     }
 }
 
+/// True when the process or the system has no file descriptor left (EMFILE, ENFILE), or no memory for one.
+pub(crate) fn is_exhausted(e: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|errno| e.raw_os_error() == Some(errno.raw_os_error()))
+}
+
 /// `::ffff:192.0.2.1` as the IPv4 address it is, for limits, logs and the API.
 pub(crate) fn plain(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())

@@ -21,7 +21,7 @@ use crate::config::{App, Config, FanOut};
 use crate::counters::{Counters, Tally};
 use crate::packager::Packagers;
 use crate::sessions::Sessions;
-use crate::web::{self, Pages, Shared, Viewers};
+use crate::web::{self, Pages, Shared, Transport, Viewers};
 use crate::{Error, demo, listen};
 
 /// How often what is kept about viewers who left is thrown away.
@@ -104,7 +104,7 @@ impl Server {
             gate,
             packagers: Arc::clone(&packagers),
             viewers: Viewers::default(),
-            sessions: Sessions::new(&config.limits),
+            sessions: Sessions::new(&config),
             counters: Arc::new(Counters::default()),
             tally,
             pages: Pages::new(addresses.rtmp.map(|a| a.port())),
@@ -129,16 +129,13 @@ impl Server {
                 }
             });
         }
-        for (listener, tls) in [(http, None), (https, tls.map(TlsAcceptor::from))] {
-            if let Some(listener) = listener {
-                let closing = closing.clone();
-                tasks.spawn(web::accept(
-                    Arc::clone(&shared),
-                    listener,
-                    tls,
-                    tasks.clone(),
-                    closing,
-                ));
+        for (listener, transport) in [
+            (http, Some(Transport::Plain)),
+            (https, tls.map(|tls| Transport::Tls(TlsAcceptor::from(tls)))),
+        ] {
+            if let (Some(listener), Some(transport)) = (listener, transport) {
+                let shared = Arc::clone(&shared);
+                tasks.spawn(web::accept(shared, listener, transport, closing.clone()));
             }
         }
         if let Some(protocol) = rtmp {
@@ -150,7 +147,11 @@ impl Server {
                 }
             });
         }
-        for source in config.streams.iter().filter(|s| s.source == "demo:") {
+        for source in config
+            .streams
+            .iter()
+            .filter(|s| s.source.scheme() == "demo")
+        {
             match StreamKey::parse(&source.key) {
                 Ok(key) => {
                     let opened = demo::open(&engine, &key).await;
@@ -166,6 +167,11 @@ impl Server {
         }
         shared.ready.store(true, Ordering::Release);
         log_addresses(&addresses);
+        info!(
+            max_files = crate::process::max_files(),
+            max_sessions = shared.sessions.all.most(),
+            "ready"
+        );
         Ok(Running {
             addresses,
             shared,

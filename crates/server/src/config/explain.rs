@@ -1,6 +1,6 @@
 //! What `check-config` prints: the effective configuration as TOML, and what of it has no effect yet.
 
-use super::keys::{self, APP_KEYS, KEYS, Key, STREAM_KEYS};
+use super::keys::{self, APP_KEYS, KEYS, Key, PUSH_KEYS, STREAM_KEYS};
 use super::{Config, Origin};
 
 impl Config {
@@ -10,7 +10,7 @@ impl Config {
     pub fn explain(&self) -> String {
         let mut out = String::new();
         let mut section = "";
-        for key in KEYS {
+        for key in keys::single() {
             let (head, name) = key.name.split_once('.').unwrap_or(("", key.name));
             if head != section {
                 out.push_str(&format!(
@@ -27,11 +27,6 @@ impl Config {
                 key.doc,
             );
         }
-        out.push_str("\n[limits]\n");
-        for (name, value) in keys::limits(&self.limits) {
-            let origin = self.origin(&format!("limits.{name}"));
-            self.line(&mut out, &name, &value.to_string(), &origin, "");
-        }
         for app in &self.apps {
             out.push_str("\n[[app]]\n");
             members(&mut out, app, APP_KEYS);
@@ -39,6 +34,10 @@ impl Config {
         for source in &self.streams {
             out.push_str("\n[[stream]]\n");
             members(&mut out, source, STREAM_KEYS);
+        }
+        for push in &self.pushes {
+            out.push_str("\n[[push]]\n");
+            members(&mut out, push, PUSH_KEYS);
         }
         out
     }
@@ -59,14 +58,16 @@ impl Config {
                 )
             })
             .collect();
-        let tls = "http.tls_listen";
-        if self.tls.certificate.is_none()
-            && self.origin(tls) != Origin::Default
-            && !self.http.tls_listen.is_off()
-        {
-            notices.push(format!(
-                "{tls} has no effect: tls.certificate and tls.key are not set"
-            ));
+        for (key, listen) in [
+            ("http.tls_listen", self.http.tls_listen),
+            ("rtmps.listen", self.rtmps.listen),
+        ] {
+            let set = self.origin(key) != Origin::Default && !listen.is_off();
+            if set && self.tls.certificate.is_none() {
+                notices.push(format!(
+                    "{key} has no effect: tls.certificate and tls.key are not set"
+                ));
+            }
         }
         for app in &self.apps {
             let fresh = super::App::new(app.name.clone());
@@ -80,24 +81,33 @@ impl Config {
                 )
             }));
         }
+        let not_built = |what: String, kind: &str, scheme: &str| {
+            let scheme: String = scheme.chars().take(16).collect();
+            format!(
+                "{what} is not started: {kind} of the kind \"{}:\" are not built in yet",
+                scheme.escape_debug()
+            )
+        };
         for source in &self.streams {
-            if source.source != "demo:" {
-                let scheme: String = source
-                    .source
-                    .chars()
-                    .take_while(|c| *c != ':')
-                    .take(16)
-                    .collect();
-                notices.push(format!(
-                    "stream.{} is not started: sources of the kind \"{}:\" are not built in yet",
-                    source.key,
-                    scheme.escape_debug()
-                ));
-            } else if source.on_demand {
-                notices.push(format!(
-                    "stream.{}.on_demand has no effect: it is not built in yet",
+            match source.source.scheme() {
+                "demo" if source.on_demand => notices.push(format!(
+                    "stream.{}.on_demand has no effect: the demo always plays",
                     source.key
-                ));
+                )),
+                "demo" | "rtmp" | "rtmps" => {}
+                other => {
+                    notices.push(not_built(
+                        format!("stream.{}", source.key),
+                        "sources",
+                        other,
+                    ));
+                }
+            }
+        }
+        for push in &self.pushes {
+            if !matches!(push.target.scheme(), "rtmp" | "rtmps") {
+                let what = format!("push.{}", push.key);
+                notices.push(not_built(what, "targets", push.target.scheme()));
             }
         }
         if self.storage.url.starts_with("s3:") {

@@ -1,10 +1,8 @@
 //! The table of keys: name, documentation, place. Parsing, `--set`, `check-config` and the reference all read this one.
 
-use core_frame::Limits;
-use serde_json::Value as Json;
-
+use super::limits::LIMITS;
 use super::value::{Raw, Value, assign};
-use super::{App, Config, Source};
+use super::{App, Config, Push, Source};
 
 /// One key of a `T`.
 pub(crate) struct Key<T> {
@@ -29,13 +27,15 @@ macro_rules! keys {
     (@built works) => { true };
     (@built later) => { false };
 }
+pub(super) use keys;
 
-/// Keys outside `limits.*`, `[[app]]` and `[[stream]]`.
+/// Keys outside `limits.*` and the lists of tables.
 pub(crate) static KEYS: &[Key<Config>] = keys! { Config;
     works "http.listen" http.listen: "HTTP/1.1 and HTTP/2: player page, media, API";
     works "http.tls_listen" http.tls_listen: "the same over TLS, once tls.certificate and tls.key are set";
     works "tls.certificate" tls.certificate: "PEM file with the certificate chain";
     works "tls.key" tls.key: "PEM file with its private key";
+    works "tls.ca" tls.ca: "PEM file with authorities to trust for connections to others, beside those of the system";
     works "rtmp.listen" rtmp.listen: "RTMP, publish and play";
     works "rtmp.fan_out" rtmp.fan_out: "how players are written to: default, latency-first or throughput-first";
     later "rtmps.listen" rtmps.listen: "RTMP over TLS, once a certificate is set";
@@ -84,50 +84,32 @@ pub(crate) static STREAM_KEYS: &[Key<Source>] = keys! { Source;
     later "on_demand" on_demand: "start it when somebody reads it, not at once";
 };
 
-/// `limits.*` with their values, in the order of [`Limits`].
-pub(crate) fn limits(limits: &Limits) -> Vec<(String, Json)> {
-    match serde_json::to_value(limits) {
-        Ok(Json::Object(map)) => map.into_iter().collect(),
-        _ => Vec::new(),
-    }
-}
+/// Keys of one `[[push]]`.
+pub(crate) static PUSH_KEYS: &[Key<Push>] = keys! { Push;
+    works "key" key: "what is pushed: app/name, or app/* for every stream of the application";
+    works "target" target: "where to: rtmp:// or rtmps://host/app/name; {app} and {name} stand for those of the stream";
+};
 
-/// Sets one of `limits.*` by its bare name.
-pub(crate) fn set_limit(limits: &mut Limits, name: &str, raw: &Raw) -> Result<(), String> {
-    let mut number = 0_u64;
-    assign(&mut number, raw)?;
-    let mut json = serde_json::to_value(&*limits).map_err(|e| e.to_string())?;
-    if let Some(place) = json.get_mut(name) {
-        *place = Json::from(number);
-    }
-    *limits = serde_json::from_value(json)
-        .map_err(|_| format!("{number} is more than limits.{name} can hold"))?;
-    Ok(())
+/// Every key of [`Config`] itself: those outside the lists of tables.
+pub(crate) fn single() -> impl Iterator<Item = &'static Key<Config>> {
+    KEYS.iter().chain(LIMITS)
 }
-
-/// What `limits.*` mean, for the reference; the fields' own documentation says it at length.
-pub(crate) const LIMIT_DOC: &str = "a bound that peers run into; see the reference of limits";
 
 /// Every key with its documentation.
 pub(crate) fn reference() -> Vec<(String, &'static str)> {
-    let mut all: Vec<(String, &'static str)> =
-        KEYS.iter().map(|k| (k.name.to_owned(), k.doc)).collect();
-    all.extend(
-        limits(&Limits::default())
-            .into_iter()
-            .map(|(n, _)| (format!("limits.{n}"), LIMIT_DOC)),
-    );
-    all.extend(
-        APP_KEYS
-            .iter()
-            .map(|k| (format!("app.*.{}", k.name), k.doc)),
-    );
-    all.extend(
-        STREAM_KEYS
-            .iter()
-            .map(|k| (format!("stream.*.{}", k.name), k.doc)),
-    );
-    all
+    fn members<T>(
+        list: &'static str,
+        keys: &'static [Key<T>],
+    ) -> impl Iterator<Item = (String, &'static str)> {
+        keys.iter()
+            .map(move |k| (format!("{list}.*.{}", k.name), k.doc))
+    }
+    single()
+        .map(|k| (k.name.to_owned(), k.doc))
+        .chain(members("app", APP_KEYS))
+        .chain(members("stream", STREAM_KEYS))
+        .chain(members("push", PUSH_KEYS))
+        .collect()
 }
 
 /// The known name nearest to a wrong one, when one is near enough to be meant.

@@ -3,7 +3,9 @@
 mod error;
 mod explain;
 mod keys;
+mod limits;
 mod parse;
+mod remote;
 mod value;
 
 use std::collections::BTreeMap;
@@ -13,6 +15,8 @@ use std::path::PathBuf;
 use core_frame::{Limits, Secret, StreamKey};
 
 pub use error::{ConfigError, Mistake, Origin};
+pub(crate) use remote::scrub;
+pub use remote::{SourceUrl, TargetUrl};
 pub use value::{FanOut, Listen, LogFormat};
 
 /// Where a thing listens, and nothing else about it.
@@ -31,6 +35,12 @@ pub struct Http {
     pub listen: Listen,
     /// HTTPS with HTTP/1.1 and HTTP/2 by ALPN, once a certificate is set.
     pub tls_listen: Listen,
+    /// `limits.http_idle_ms`: how long a connection that asks for nothing is kept, in milliseconds.
+    pub idle_ms: u64,
+    /// `limits.http_held`: HLS requests that wait for what is not there yet, in all.
+    pub held: u32,
+    /// `limits.http_held_per_ip`: the same from one address.
+    pub held_per_ip: u32,
 }
 
 /// `tls.*`
@@ -41,6 +51,8 @@ pub struct Tls {
     pub certificate: Option<PathBuf>,
     /// PEM file with its private key.
     pub key: Option<PathBuf>,
+    /// PEM file with authorities to trust for connections to others, beside those of the system.
+    pub ca: Option<PathBuf>,
 }
 
 /// `rtmp.*`
@@ -206,8 +218,8 @@ impl App {
 pub struct Source {
     /// The stream it publishes to, `app/name`.
     pub key: String,
-    /// Where it comes from; `demo:` is the built-in clip.
-    pub source: String,
+    /// Where it comes from: `rtmp://…`, `rtmps://…`; `demo:` is the built-in clip.
+    pub source: SourceUrl,
     /// Start it when somebody reads it, not at once.
     pub on_demand: bool,
 }
@@ -218,9 +230,40 @@ impl Source {
     pub fn new(key: &StreamKey, source: impl Into<String>) -> Self {
         Self {
             key: key.to_string(),
-            source: source.into(),
+            source: SourceUrl::new(source),
             on_demand: false,
         }
+    }
+}
+
+/// `[[push]]`: a place that streams are sent to while they are published.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Push {
+    /// The stream, `app/name`, or `app/*` for all of an application.
+    pub key: String,
+    /// Where to. `{app}` and `{name}` stand for those of the stream.
+    pub target: TargetUrl,
+}
+
+impl Push {
+    /// True when streams of this key are pushed.
+    #[must_use]
+    pub fn covers(&self, key: &StreamKey) -> bool {
+        match self.key.strip_suffix("/*") {
+            Some(app) => key.app() == app,
+            None => key.as_str() == self.key,
+        }
+    }
+
+    /// The target for one stream.
+    #[must_use]
+    pub fn target_of(&self, key: &StreamKey) -> TargetUrl {
+        let url = self.target.expose();
+        TargetUrl::new(
+            url.replace("{app}", key.app())
+                .replace("{name}", key.name()),
+        )
     }
 }
 
@@ -274,6 +317,8 @@ pub struct Config {
     pub apps: Vec<App>,
     /// `[[stream]]`
     pub streams: Vec<Source>,
+    /// `[[push]]`
+    pub pushes: Vec<Push>,
     /// Where data lives unless `storage.url` says otherwise (`--data`).
     pub data: PathBuf,
     origins: BTreeMap<String, Origin>,
@@ -285,6 +330,9 @@ impl Default for Config {
             http: Http {
                 listen: Listen::Any(8080),
                 tls_listen: Listen::Any(8443),
+                idle_ms: 75_000,
+                held: 10_000,
+                held_per_ip: 500,
             },
             tls: Tls::default(),
             rtmp: Rtmp {
@@ -327,6 +375,7 @@ impl Default for Config {
             shutdown: Shutdown { drain_s: 10 },
             apps: Vec::new(),
             streams: Vec::new(),
+            pushes: Vec::new(),
             data: PathBuf::from("millstream-data"),
             origins: BTreeMap::new(),
         }
@@ -364,8 +413,8 @@ impl Config {
         self.origins.get(key).cloned().unwrap_or(Origin::Default)
     }
 
-    /// Every key and the documentation of it, in the order they are explained; keys of `[[app]]` and `[[stream]]`
-    /// come as `app.*.name` and `stream.*.key`.
+    /// Every key and the documentation of it, in the order they are explained; keys of lists of tables come as
+    /// `app.*.name`, `stream.*.key` and `push.*.key`.
     #[must_use]
     pub fn reference() -> Vec<(String, &'static str)> {
         keys::reference()

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use core_frame::{Limits, StreamKey};
+use core_frame::StreamKey;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, APP_KEYS, KEYS, STREAM_KEYS};
+use super::keys::{self, APP_KEYS, Key, PUSH_KEYS, STREAM_KEYS};
 use super::value::Raw;
-use super::{App, Config, ConfigError, Mistake, Origin, Source};
+use super::{App, Config, ConfigError, Mistake, Origin, Push, Source};
 
 impl Config {
     /// Defaults, then the file, then the `KEY=VALUE` settings in order.
@@ -58,8 +58,8 @@ impl Config {
             .ok_or_else(|| ConfigError::mistakes(mistakes))
     }
 
-    /// Sets one key from text, as `--set` does. Keys of a table of `[[app]]` or `[[stream]]` are named by what it is
-    /// about: `app.live.grace_s`, `stream.live/cam.source`; the table is made when there is none.
+    /// Sets one key from text, as `--set` does. Keys of a table of a list are named by what it is about:
+    /// `app.live.grace_s`, `stream.live/cam.source`, `push.live/*.target`; the table is made when there is none.
     ///
     /// # Errors
     /// When the key is not known (the nearest one is named) or the value does not fit.
@@ -75,50 +75,60 @@ impl Config {
     fn set_text(&mut self, key: &str, value: &str) -> Result<(), String> {
         let raw = Raw::Text(value.to_owned());
         let origin = Origin::CommandLine;
-        if let Some((name, key_name)) = member(key, "app.", APP_KEYS.iter().map(|k| k.name)) {
-            let at = match self.apps.iter().position(|a| a.name == name) {
-                Some(at) => at,
-                None => {
-                    self.apps.push(App::new(name));
-                    self.apps.len() - 1
-                }
+        let done = set_member(
+            key,
+            &raw,
+            "app.",
+            APP_KEYS,
+            &mut self.apps,
+            |a| &a.name,
+            |name| App::new(name),
+        )
+        .or_else(|| {
+            let make = |key: &str| Source {
+                key: key.to_owned(),
+                ..Source::default()
             };
-            let def = APP_KEYS.iter().find(|k| k.name == key_name);
-            if let (Some(def), Some(app)) = (def, self.apps.get_mut(at)) {
-                (def.set)(app, &raw).map_err(|e| format!("{key}: {e}"))?;
-            }
-            self.origins.insert(key.to_owned(), origin);
-            return Ok(());
-        }
-        if let Some((name, key_name)) = member(key, "stream.", STREAM_KEYS.iter().map(|k| k.name)) {
-            let at = match self.streams.iter().position(|s| s.key == name) {
-                Some(at) => at,
-                None => {
-                    self.streams.push(Source {
-                        key: name.to_owned(),
-                        ..Source::default()
-                    });
-                    self.streams.len() - 1
-                }
+            set_member(
+                key,
+                &raw,
+                "stream.",
+                STREAM_KEYS,
+                &mut self.streams,
+                |s| &s.key,
+                make,
+            )
+        })
+        .or_else(|| {
+            let make = |key: &str| Push {
+                key: key.to_owned(),
+                ..Push::default()
             };
-            let def = STREAM_KEYS.iter().find(|k| k.name == key_name);
-            if let (Some(def), Some(source)) = (def, self.streams.get_mut(at)) {
-                (def.set)(source, &raw).map_err(|e| format!("{key}: {e}"))?;
+            set_member(
+                key,
+                &raw,
+                "push.",
+                PUSH_KEYS,
+                &mut self.pushes,
+                |p| &p.key,
+                make,
+            )
+        });
+        match done {
+            Some(outcome) => {
+                outcome?;
+                self.origins.insert(key.to_owned(), origin);
+                Ok(())
             }
-            self.origins.insert(key.to_owned(), origin);
-            return Ok(());
+            None => self.set_raw(key, &raw, origin),
         }
-        self.set_raw(key, &raw, origin)
     }
 
     fn set_raw(&mut self, key: &str, raw: &Raw, origin: Origin) -> Result<(), String> {
-        if let Some(def) = KEYS.iter().find(|k| k.name == key) {
-            (def.set)(self, raw).map_err(|e| format!("{key}: {e}"))?;
-        } else if let Some(name) = limit_name(key) {
-            keys::set_limit(&mut self.limits, &name, raw).map_err(|e| format!("{key}: {e}"))?;
-        } else {
-            return Err(unknown(key));
-        }
+        let def = keys::single()
+            .find(|k| k.name == key)
+            .ok_or_else(|| unknown(key))?;
+        (def.set)(self, raw).map_err(|e| format!("{key}: {e}"))?;
         self.origins.insert(key.to_owned(), origin);
         Ok(())
     }
@@ -184,7 +194,16 @@ impl Config {
                         self.streams.push(source);
                     }
                 }
-                ("app" | "stream", _) => mistakes.push(Mistake {
+                ("push", DeValue::Array(items)) => {
+                    for item in items.iter() {
+                        let mut push = Push::default();
+                        read_members(item, &mut push, PUSH_KEYS, "push", lines, mistakes);
+                        let at = lines.origin(item.span().start);
+                        self.note(&format!("push.{}", push.key), at);
+                        self.pushes.push(push);
+                    }
+                }
+                ("app" | "stream" | "push", _) => mistakes.push(Mistake {
                     origin,
                     reason: format!("{name} is a list of tables: write [[{name}]]"),
                 }),
@@ -272,6 +291,26 @@ impl Config {
             }
             if source.source.is_empty() {
                 wrong(&name, "needs a source".to_owned());
+            } else if let Err(e) = address(source.source.expose()) {
+                wrong(&name, format!("source: {e}"));
+            }
+        }
+        for push in &self.pushes {
+            let name = format!("push.{}", push.key.escape_debug());
+            // Any stream stands for all of an application.
+            let key = push.key.strip_suffix("/*").map(|app| format!("{app}/x"));
+            match StreamKey::parse(key.as_deref().unwrap_or(&push.key)) {
+                Err(e) => wrong(&name, format!("key: {e}")),
+                Ok(_) if push.target.is_empty() => wrong(&name, "needs a target".to_owned()),
+                Ok(key) => {
+                    if let Err(e) = address(push.target_of(&key).expose()) {
+                        wrong(&name, format!("target: {e}"));
+                    } else if push.key.ends_with("/*") && !push.target.expose().contains("{name}") {
+                        let reason =
+                            "needs {name} in its target: several streams cannot go to one place";
+                        wrong(&name, reason.to_owned());
+                    }
+                }
             }
         }
     }
@@ -281,7 +320,7 @@ impl Config {
 fn read_members<T>(
     item: &Spanned<DeValue<'_>>,
     into: &mut T,
-    known: &[keys::Key<T>],
+    known: &[Key<T>],
     list: &str,
     lines: &Lines<'_>,
     mistakes: &mut Vec<Mistake>,
@@ -327,48 +366,65 @@ fn read_members<T>(
     }
 }
 
-/// `app.NAME.KEY` into NAME and KEY, where NAME may hold dots.
-fn member<'a>(
-    text: &'a str,
-    list: &str,
-    known: impl Iterator<Item = &'static str>,
-) -> Option<(&'a str, &'static str)> {
-    let rest = text.strip_prefix(list)?;
-    known
-        .filter_map(|key| Some((rest.strip_suffix(key)?.strip_suffix('.')?, key)))
-        .filter(|(name, _)| !name.is_empty())
-        .max_by_key(|(_, key)| key.len())
+/// What is wrong with the address of another server, as far as its protocol is built in. The address itself is not
+/// repeated: it may hold secrets.
+fn address(url: &str) -> Result<(), String> {
+    match url.split_once(':') {
+        None => Err("expected a URL such as rtmp://host/app/name".to_owned()),
+        Some(("rtmp" | "rtmps", _)) => {
+            // Both have one form.
+            let plain = url.replacen("rtmps://", "rtmp://", 1);
+            ingest_rtmp::client::Target::parse(&plain)
+                .map(|_| ())
+                .map_err(|e| e.to_string())
+        }
+        Some(_) => Ok(()),
+    }
 }
 
-fn limit_name(key: &str) -> Option<String> {
-    let name = key.strip_prefix("limits.")?;
-    keys::limits(&Limits::default())
-        .into_iter()
-        .map(|(n, _)| n)
-        .find(|n| n == name)
+/// Sets `LIST.NAME.KEY`, where NAME may hold dots; `None` when the key is of another form.
+fn set_member<T>(
+    key: &str,
+    raw: &Raw,
+    list: &str,
+    known: &[Key<T>],
+    members: &mut Vec<T>,
+    name_of: impl Fn(&T) -> &String,
+    make: impl FnOnce(&str) -> T,
+) -> Option<Result<(), String>> {
+    let rest = key.strip_prefix(list)?;
+    let (name, def) = known
+        .iter()
+        .filter_map(|def| Some((rest.strip_suffix(def.name)?.strip_suffix('.')?, def)))
+        .filter(|(name, _)| !name.is_empty())
+        .max_by_key(|(_, def)| def.name.len())?;
+    let at = members
+        .iter()
+        .position(|m| name_of(m) == name)
+        .unwrap_or_else(|| {
+            members.push(make(name));
+            members.len() - 1
+        });
+    let member = members.get_mut(at)?;
+    Some((def.set)(member, raw).map_err(|e| format!("{key}: {e}")))
 }
 
 fn is_section(name: &str) -> bool {
     let prefix = format!("{name}.");
-    name == "limits" || KEYS.iter().any(|k| k.name.starts_with(&prefix))
+    keys::single().any(|k| k.name.starts_with(&prefix))
 }
 
 fn unknown(key: &str) -> String {
-    let limits: Vec<_> = keys::limits(&Limits::default())
-        .into_iter()
-        .map(|(n, _)| format!("limits.{n}"))
-        .collect();
     let members: Vec<_> = APP_KEYS
         .iter()
         .map(|k| format!("app.NAME.{}", k.name))
         .chain(STREAM_KEYS.iter().map(|k| format!("stream.KEY.{}", k.name)))
+        .chain(PUSH_KEYS.iter().map(|k| format!("push.KEY.{}", k.name)))
         .collect();
-    let known = KEYS
-        .iter()
+    let known = keys::single()
         .map(|k| k.name)
-        .chain(limits.iter().map(String::as_str))
         .chain(members.iter().map(String::as_str))
-        .chain(["app", "stream"]);
+        .chain(["app", "stream", "push"]);
     unknown_of(key, known, "the configuration")
 }
 

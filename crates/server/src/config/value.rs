@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use core_frame::Secret;
 
+use super::{SourceUrl, TargetUrl};
+
 /// A value before its type is known.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Raw {
@@ -160,9 +162,9 @@ impl Value for Listen {
 }
 
 macro_rules! number {
-    ($($int:ty),*) => {$(
+    ($($int:ty: $wants:literal),*) => {$(
         impl Value for $int {
-            const WANTS: &'static str = "a whole number, 0 or more";
+            const WANTS: &'static str = $wants;
 
             fn read(raw: &Raw) -> Option<Self> {
                 match raw {
@@ -178,7 +180,11 @@ macro_rules! number {
         }
     )*};
 }
-number!(u32, u64, usize);
+number!(
+    u32: "a whole number from 0 to 4294967295",
+    u64: "a whole number, 0 or more",
+    usize: "a whole number, 0 or more"
+);
 
 impl Value for bool {
     const WANTS: &'static str = "true or false";
@@ -237,6 +243,23 @@ impl Value for Secret {
         quote(if self.is_empty() { "" } else { "***" })
     }
 }
+
+macro_rules! urls {
+    ($($url:ty),*) => {$(
+        impl Value for $url {
+            const WANTS: &'static str = "a URL";
+
+            fn read(raw: &Raw) -> Option<Self> {
+                raw.text().map(|t| Self::new(t.trim()))
+            }
+
+            fn show(&self) -> String {
+                quote(&self.to_string())
+            }
+        }
+    )*};
+}
+urls!(SourceUrl, TargetUrl);
 
 impl Value for Vec<IpAddr> {
     const WANTS: &'static str = "a list of IP addresses such as [\"203.0.113.7\"]";

@@ -9,17 +9,18 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
 
 use super::io::Guarded;
-use super::{Shared, handle};
+use super::phase::{Answer, Phase};
+use super::reply::Request;
+use super::{Shared, handle, refuse};
 use crate::listen;
+use crate::sessions::{Full, Place};
 
 /// What a client that knows HTTP/2 sends first (RFC 9113 §3.4); four bytes tell.
 const PREFACE: &[u8; 4] = b"PRI ";
@@ -38,82 +39,86 @@ pub(crate) struct PeerInfo {
     pub(crate) kill: CancellationToken,
 }
 
-/// Accepts until `shutdown`, then waits for nobody: connections watch the same token.
-pub(crate) async fn accept(
-    shared: Arc<Shared>,
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    tasks: TaskTracker,
-    shutdown: CancellationToken,
-) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shutdown.cancelled() => return,
-        };
-        match accepted {
-            Ok((stream, addr)) => {
-                let (shared, tls, shutdown) = (Arc::clone(&shared), tls.clone(), shutdown.clone());
-                tasks.spawn(async move {
-                    let addr = listen::plain(addr);
-                    if let Err(e) = connection(shared, stream, addr, tls, shutdown).await {
-                        debug!(%addr, error = %e, "connection ended");
-                    }
-                });
-            }
-            Err(e) => {
-                // Out of file descriptors: what is open goes on, and accepting waits for one to be free.
-                warn!(error = %e, "cannot accept connections");
-                tokio::time::sleep(Duration::from_millis(250)).await;
-            }
-        }
-    }
+/// What lies under HTTP.
+#[derive(Clone)]
+pub(crate) enum Transport {
+    /// TCP.
+    Plain,
+    /// TLS over it.
+    Tls(TlsAcceptor),
 }
 
-async fn connection(
+/// Serves one connection from accept to its end.
+pub(crate) async fn connection(
     shared: Arc<Shared>,
-    mut stream: TcpStream,
+    stream: TcpStream,
     addr: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    transport: Transport,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     listen::tune(&stream);
-    let Some(_slot) = shared.sessions.enter(addr.ip()) else {
-        if tls.is_none() {
-            let refusal = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-            timeout(Duration::from_secs(1), stream.write_all(refusal)).await??;
-        }
-        return Ok(());
-    };
     let limits = &shared.config.limits;
-    let peer = PeerInfo {
-        addr,
-        kill: CancellationToken::new(),
+    let (_places, starting) = match enter(&shared, addr) {
+        Ok(places) => places,
+        Err(why) => return turn_away(&shared, stream, addr, transport, why).await,
     };
-    match tls {
-        None => {
+    let serving = Serving {
+        peer: PeerInfo {
+            addr,
+            kill: CancellationToken::new(),
+        },
+        phase: Phase::new(starting),
+        shutdown,
+        shared: Arc::clone(&shared),
+    };
+    match transport {
+        Transport::Plain => {
             let header_time = Duration::from_millis(limits.http_header_ms);
             let Ok(http2) = timeout(header_time, speaks_http2(&stream)).await else {
                 return Ok(());
             };
-            let io = Guarded::new(stream, limits.stall());
-            if http2? {
-                serve_http2(shared, io, peer, shutdown).await
-            } else {
-                serve_http1(shared, io, peer, shutdown).await
-            }
+            serving.run(stream, http2?).await
         }
-        Some(acceptor) => {
+        Transport::Tls(acceptor) => {
             let stream = timeout(limits.handshake(), acceptor.accept(stream)).await??;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let io = Guarded::new(stream, limits.stall());
-            if http2 {
-                serve_http2(shared, io, peer, shutdown).await
-            } else {
-                serve_http1(shared, io, peer, shutdown).await
-            }
+            serving.run(stream, http2).await
         }
     }
+}
+
+/// A place among all, one among those of HTTP, and one among those who have asked for nothing yet.
+fn enter(shared: &Shared, addr: SocketAddr) -> Result<((Place, Place), Place), Full> {
+    let rooms = &shared.sessions;
+    let all = rooms.all.enter(addr.ip())?;
+    let starting = rooms.starting.enter(addr.ip())?;
+    Ok(((all, rooms.http.enter(addr.ip())?), starting))
+}
+
+/// Tells a peer that there is no room for it, as long as not too many are being told.
+async fn turn_away(
+    shared: &Shared,
+    stream: TcpStream,
+    addr: SocketAddr,
+    transport: Transport,
+    Full(why): Full,
+) -> io::Result<()> {
+    let Ok(_place) = shared.sessions.refusing.enter(addr.ip()) else {
+        return Ok(());
+    };
+    match transport {
+        Transport::Plain => refuse::tell(stream, why).await,
+        Transport::Tls(acceptor) => {
+            // What is said below is HTTP/1.1, so that is what is agreed on.
+            let mut config = rustls::ServerConfig::clone(acceptor.config());
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            let acceptor = TlsAcceptor::from(Arc::new(config));
+            let handshake = shared.config.limits.handshake().min(Duration::from_secs(1));
+            let stream = timeout(handshake, acceptor.accept(stream)).await??;
+            refuse::tell(stream, why).await;
+        }
+    }
+    Ok(())
 }
 
 /// Looks at the first bytes without taking them.
@@ -133,74 +138,123 @@ async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
     }
 }
 
-async fn serve_http1<T>(
+/// A connection that was let in.
+struct Serving {
     shared: Arc<Shared>,
-    io: Guarded<T>,
     peer: PeerInfo,
+    phase: Arc<Phase>,
     shutdown: CancellationToken,
-) -> io::Result<()>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let limits = &shared.config.limits;
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(limits.http_header_ms))
-        .max_header_size(limits.http_header_bytes as usize)
-        .max_buf_size(H1_BUFFER.max(limits.http_header_bytes as usize));
-    let kill = peer.kill.clone();
-    let service = service_fn(move |request| {
-        let (shared, peer) = (Arc::clone(&shared), peer.clone());
-        async move { Ok::<_, Infallible>(handle(shared, peer, request).await) }
-    });
-    let connection = builder
-        .serve_connection(TokioIo::new(io), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        outcome = connection.as_mut() => return outcome.map_err(io::Error::other),
-        () = kill.cancelled() => return Ok(()),
-        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+}
+
+impl Serving {
+    async fn run<T>(self, io: T, http2: bool) -> io::Result<()>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let io = Guarded::new(io, self.shared.config.limits.stall());
+        if http2 {
+            self.http2(io).await
+        } else {
+            self.http1(io).await
+        }
     }
-    tokio::select! {
-        outcome = connection => outcome.map_err(io::Error::other),
-        () = kill.cancelled() => Ok(()),
+
+    /// Answers one request.
+    fn answer(&self) -> impl Fn(Request) -> Answering + use<> {
+        let (shared, peer, phase) = (
+            Arc::clone(&self.shared),
+            self.peer.clone(),
+            Arc::clone(&self.phase),
+        );
+        move |request| {
+            let (shared, peer, busy) = (Arc::clone(&shared), peer.clone(), phase.begin());
+            Box::pin(async move {
+                let response = handle(shared, peer, request).await;
+                let upgraded = response.status() == http::StatusCode::SWITCHING_PROTOCOLS;
+                let (parts, body) = response.into_parts();
+                let busy = match upgraded {
+                    true => {
+                        busy.for_ever();
+                        None
+                    }
+                    false => Some(busy),
+                };
+                Ok(http::Response::from_parts(
+                    parts,
+                    Answer { body, _busy: busy },
+                ))
+            })
+        }
+    }
+
+    /// How long the first request may take to come, and how long the next.
+    fn times(&self) -> (Duration, Duration) {
+        let config = &self.shared.config;
+        (
+            Duration::from_millis(config.limits.http_header_ms),
+            Duration::from_millis(config.http.idle_ms),
+        )
+    }
+
+    async fn http1<T>(self, io: Guarded<T>) -> io::Result<()>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (header, idle) = self.times();
+        let limits = &self.shared.config.limits;
+        let io = io.asking(Arc::clone(&self.phase), header, idle);
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            // The byte stream below tells a silent connection from a slow header, which hyper does not.
+            .header_read_timeout(None)
+            .max_header_size(limits.http_header_bytes as usize)
+            .max_buf_size(H1_BUFFER.max(limits.http_header_bytes as usize));
+        let connection = builder
+            .serve_connection(TokioIo::new(io), service_fn(self.answer()))
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            outcome = connection.as_mut() => return outcome.map_err(io::Error::other),
+            () = self.peer.kill.cancelled() => return Ok(()),
+            () = self.shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        tokio::select! {
+            outcome = connection => outcome.map_err(io::Error::other),
+            () = self.peer.kill.cancelled() => Ok(()),
+        }
+    }
+
+    async fn http2<T>(self, io: Guarded<T>) -> io::Result<()>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (header, idle) = self.times();
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_header_list_size(self.shared.config.limits.http_header_bytes)
+            .max_concurrent_streams(H2_STREAMS)
+            .max_send_buf_size(256 * 1024)
+            .keep_alive_interval(H2_PING)
+            .keep_alive_timeout(H2_PING);
+        let connection = builder.serve_connection(TokioIo::new(io), service_fn(self.answer()));
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            outcome = connection.as_mut() => return outcome.map_err(io::Error::other),
+            () = self.peer.kill.cancelled() => return Ok(()),
+            () = self.shutdown.cancelled() => {}
+            () = self.phase.quiet(header, idle) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            outcome = connection.as_mut() => outcome.map_err(io::Error::other),
+            () = self.peer.kill.cancelled() => Ok(()),
+            // A peer that has said nothing so far need not answer the farewell either.
+            () = self.phase.quiet(header, header) => Ok(()),
+        }
     }
 }
 
-async fn serve_http2<T>(
-    shared: Arc<Shared>,
-    io: Guarded<T>,
-    peer: PeerInfo,
-    shutdown: CancellationToken,
-) -> io::Result<()>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let limits = &shared.config.limits;
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .max_header_list_size(limits.http_header_bytes)
-        .max_concurrent_streams(H2_STREAMS)
-        .max_send_buf_size(256 * 1024)
-        .keep_alive_interval(H2_PING)
-        .keep_alive_timeout(H2_PING);
-    let kill = peer.kill.clone();
-    let service = service_fn(move |request| {
-        let (shared, peer) = (Arc::clone(&shared), peer.clone());
-        async move { Ok::<_, Infallible>(handle(shared, peer, request).await) }
-    });
-    let connection = builder.serve_connection(TokioIo::new(io), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        outcome = connection.as_mut() => return outcome.map_err(io::Error::other),
-        () = kill.cancelled() => return Ok(()),
-        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
-    }
-    tokio::select! {
-        outcome = connection => outcome.map_err(io::Error::other),
-        () = kill.cancelled() => Ok(()),
-    }
-}
+type Answering =
+    std::pin::Pin<Box<dyn Future<Output = Result<http::Response<Answer>, Infallible>> + Send>>;

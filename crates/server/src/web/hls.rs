@@ -14,6 +14,7 @@ use super::reply::{self, Response};
 use super::route::Below;
 use crate::counters::Way;
 use crate::packager::Packager;
+use crate::sessions::Full;
 
 /// `/live/cam/index.m3u8` and everything below `/live/cam/`.
 pub(crate) async fn handle(call: Call, readings: Vec<Below>) -> Response {
@@ -72,12 +73,19 @@ async fn answer(call: &Call, packager: &Arc<Packager>, path: &str) -> Response {
     request.accept_gzip = gzip;
     request.if_none_match = call.header(header::IF_NONE_MATCH);
     let mut changes = packager.window.version_watch();
+    let mut place = None;
     loop {
         changes.mark_unchanged();
         let snapshot = packager.window.snapshot();
         match packager.origin.respond(&snapshot, &request, Instant::now()) {
             Answer::Wait { until, deadline } => {
                 drop(snapshot);
+                if place.is_none() {
+                    match call.shared.sessions.held.enter(call.peer.addr.ip()) {
+                        Ok(held) => place = Some(held),
+                        Err(Full(why)) => return reply::overloaded(why),
+                    }
+                }
                 wait(&mut changes, packager, until, deadline).await;
             }
             answer => return reply_to(call, packager, answer).await,

@@ -1,12 +1,16 @@
-//! The byte stream under a connection: a write that makes no progress for too long is an error.
+//! The byte stream under a connection: a write that makes no progress for too long is an error, so is a request that
+//! takes too long to come, and a connection that asks for nothing ends.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
+
+use super::phase::Phase;
 
 /// Wraps a stream so that a peer that stops reading cannot hold it for ever.
 pub(crate) struct Guarded<T> {
@@ -14,9 +18,82 @@ pub(crate) struct Guarded<T> {
     stall: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
+    asking: Option<Asking>,
+}
+
+/// The patience with an HTTP/1.1 peer between two requests.
+struct Asking {
+    phase: Arc<Phase>,
+    /// From the first byte of a request to the whole header; for the first request, from the beginning.
+    header: Duration,
+    /// From the end of an answer to the first byte of the next request.
+    idle: Duration,
+    /// Requests seen so far.
+    seen: u64,
+    /// True once a byte of the next request is here.
+    heard: bool,
+    deadline: Option<Instant>,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Asking {
+    /// What becomes of a read of so many bytes; `None` is one that has to wait.
+    fn judge(&mut self, cx: &mut Context<'_>, got: Option<usize>) -> Poll<io::Result<()>> {
+        let (begun, busy) = self.phase.now();
+        if begun != self.seen {
+            (self.seen, self.heard, self.deadline) = (begun, false, None);
+        }
+        let now = Instant::now();
+        match got {
+            Some(n) => {
+                if n > 0 && !busy && !self.heard {
+                    self.heard = true;
+                    if begun > 0 {
+                        self.deadline = Some(now + self.header);
+                    }
+                }
+                return Poll::Ready(Ok(()));
+            }
+            None if busy => {
+                // Once answered, hyper does not ask again by itself, and nobody would look at the clock.
+                self.phase.wake_when_quiet(cx.waker());
+                return Poll::Pending;
+            }
+            None => {}
+        }
+        let span = if begun == 0 { self.header } else { self.idle };
+        let deadline = *self.deadline.get_or_insert(now + span);
+        if self.timer.deadline() != deadline {
+            self.timer.as_mut().reset(deadline);
+        }
+        match self.timer.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            // Nothing is under way: the connection ends as if the peer had closed it.
+            Poll::Ready(()) if !self.heard => Poll::Ready(Ok(())),
+            Poll::Ready(()) => Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the header took too long",
+            ))),
+        }
+    }
 }
 
 impl<T> Guarded<T> {
+    /// Also bounds the time between requests, which `phase` tells apart.
+    pub(crate) fn asking(mut self, phase: Arc<Phase>, header: Duration, idle: Duration) -> Self {
+        let deadline = Instant::now() + header;
+        self.asking = Some(Asking {
+            phase,
+            header,
+            idle,
+            seen: 0,
+            heard: false,
+            deadline: Some(deadline),
+            timer: Box::pin(tokio::time::sleep_until(deadline)),
+        });
+        self
+    }
+
     /// Writes fail once they have made no progress for `stall`.
     pub(crate) fn new(io: T, stall: Duration) -> Self {
         Self {
@@ -24,6 +101,7 @@ impl<T> Guarded<T> {
             stall,
             timer: None,
             waiting: false,
+            asking: None,
         }
     }
 
@@ -60,7 +138,16 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut self.io).poll_read(cx, buf);
+        let Some(asking) = &mut self.asking else {
+            return outcome;
+        };
+        match outcome {
+            Poll::Ready(Ok(())) => asking.judge(cx, Some(buf.filled().len() - before)),
+            Poll::Pending => asking.judge(cx, None),
+            failed @ Poll::Ready(Err(_)) => failed,
+        }
     }
 }
 

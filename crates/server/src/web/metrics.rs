@@ -66,17 +66,56 @@ fn server_part(out: &mut Page, shared: &Shared) {
         "1 while every listener is open.",
         u8::from(shared.ready.load(Ordering::Acquire)),
     );
-    let (connections, refused) = shared.sessions.counts();
+    let rooms = &shared.sessions;
+    let (sessions, refused) = rooms.all.counts();
+    out.one(
+        "millstream_sessions",
+        "gauge",
+        "Connections that count against limits.sessions.",
+        sessions,
+    );
+    out.one(
+        "millstream_sessions_max",
+        "gauge",
+        "Most connections there may be.",
+        rooms.all.most(),
+    );
+    out.one(
+        "millstream_sessions_refused_total",
+        "counter",
+        "Connections refused by limits.sessions and limits.sessions_per_ip.",
+        refused,
+    );
     out.one(
         "millstream_http_connections",
         "gauge",
         "Open HTTP connections.",
-        connections,
+        rooms.http.counts().0,
+    );
+    let (starting, refused) = rooms.starting.counts();
+    out.one(
+        "millstream_http_connections_starting",
+        "gauge",
+        "HTTP connections that have asked for nothing yet.",
+        starting,
     );
     out.one(
         "millstream_http_connections_refused_total",
         "counter",
-        "HTTP connections refused by a limit.",
+        "HTTP connections refused by limits.unauthenticated_sessions.",
+        refused,
+    );
+    let (held, refused) = rooms.held.counts();
+    out.one(
+        "millstream_http_held",
+        "gauge",
+        "HLS requests that wait for what is not there yet.",
+        held,
+    );
+    out.one(
+        "millstream_http_held_refused_total",
+        "counter",
+        "HLS requests refused by limits.http_held and limits.http_held_per_ip.",
         refused,
     );
     out.one(

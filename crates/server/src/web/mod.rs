@@ -1,5 +1,6 @@
 //! HTTP: one dispatch over everything that is served, and what its handlers share.
 
+mod accept;
 mod access;
 mod api;
 mod body;
@@ -10,7 +11,9 @@ mod io;
 mod live;
 mod metrics;
 mod pages;
+mod phase;
 mod query;
+mod refuse;
 mod reply;
 mod route;
 mod tls;
@@ -27,7 +30,8 @@ use http::{Method, StatusCode};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-pub(crate) use conn::{PeerInfo, accept};
+pub(crate) use accept::accept;
+pub(crate) use conn::{PeerInfo, Transport};
 pub(crate) use pages::Pages;
 pub(crate) use tls::load as load_tls;
 pub(crate) use viewers::Viewers;
@@ -48,7 +52,7 @@ pub(crate) struct Shared {
     pub(crate) gate: Arc<Gate>,
     pub(crate) packagers: Arc<Packagers>,
     pub(crate) viewers: Viewers,
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) sessions: Sessions,
     pub(crate) counters: Arc<Counters>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) pages: Pages,

@@ -86,6 +86,11 @@ pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Response {
     response
 }
 
+/// There is no room for what was asked.
+pub(crate) fn overloaded(why: &str) -> Response {
+    error(StatusCode::SERVICE_UNAVAILABLE, "overloaded", why)
+}
+
 pub(crate) fn not_found() -> Response {
     error(
         StatusCode::NOT_FOUND,

@@ -63,7 +63,7 @@ fn tells_the_form_a_value_wants() {
     check(
         "limits.amf_depth = 5000000000",
         expect![
-            "millstream.toml:1: limits.amf_depth: 5000000000 is more than limits.amf_depth can hold"
+            "millstream.toml:1: limits.amf_depth: expected a whole number from 0 to 4294967295, found 5000000000"
         ],
     );
     check(

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod admission;
 mod api;
 mod config;
 mod hls;
