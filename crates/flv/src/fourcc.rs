@@ -61,9 +61,87 @@ impl fmt::Debug for FourCc {
     }
 }
 
+/// A set of the codes that this crate reads and writes: what a receiver says it knows.
+///
+/// Written out it lists them in one order, joined by `+`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct FourCcs(u16);
+
+impl FourCcs {
+    /// Every code: what `*` in a `fourCcList` means.
+    pub const ALL: Self = Self((1 << TABLE.len()) - 1);
+
+    fn bit(code: FourCc) -> u16 {
+        let at = TABLE.iter().position(|(f, _)| *f == code);
+        at.map_or(0, |at| 1 << at)
+    }
+
+    /// Adds a code; one that this crate does not know is nothing to it.
+    pub fn insert(&mut self, code: FourCc) {
+        self.0 |= Self::bit(code);
+    }
+
+    /// Takes a code out.
+    pub fn remove(&mut self, code: FourCc) {
+        self.0 &= !Self::bit(code);
+    }
+
+    /// True when the code is one of the set.
+    #[must_use]
+    pub fn contains(self, code: FourCc) -> bool {
+        self.0 & Self::bit(code) != 0
+    }
+
+    /// True when the set has none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The codes, in the order of [`FourCc::all`].
+    pub fn iter(self) -> impl Iterator<Item = FourCc> {
+        FourCc::all().filter(move |code| self.contains(*code))
+    }
+}
+
+impl FromIterator<FourCc> for FourCcs {
+    fn from_iter<T: IntoIterator<Item = FourCc>>(codes: T) -> Self {
+        let mut set = Self::default();
+        codes.into_iter().for_each(|code| set.insert(code));
+        set
+    }
+}
+
+impl fmt::Display for FourCcs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, code) in self.iter().enumerate() {
+            f.write_str(if n > 0 { "+" } else { "" })?;
+            code.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for FourCcs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sets_are_written_in_one_order() {
+        let codes = [b"Opus", b"av01", b"none", b"hvc1"].map(|c| FourCc(*c));
+        let mut set: FourCcs = codes.into_iter().collect();
+        assert_eq!(set.to_string(), "hvc1+av01+Opus");
+        assert!(set.contains(codes[0]) && !set.contains(codes[2]));
+        codes.into_iter().for_each(|c| set.remove(c));
+        assert!(set.is_empty());
+        assert_eq!(FourCcs::ALL.iter().count(), FourCc::all().count());
+    }
 
     #[test]
     fn codes_and_codecs_are_one_to_one() {

@@ -4,8 +4,9 @@
 //!  file, HTTP-FLV ──FileReader──▶ (kind, time, body) ─┐
 //!  RTMP message ────────────────▶ (kind, time, body) ─┴─Demuxer──▶ Track, Frame, Metadata
 //!
-//!  MediaFrame ──body_head()────────▶ the few bytes before the payload in a tag or RTMP message
-//!  TrackInfo ───sequence_header()──▶ the body that announces a configuration
+//!  Layout (which tracks, which codec form) + TrackTable ──▶ Plan
+//!  Plan ──headers()──▶ onMetaData and the bodies that announce configurations
+//!  MediaFrame ──Plan::body()──▶ the few bytes before the payload in a tag or RTMP message
 //!  frames ──FlvRender, FileWriter──▶ a stream or file of tags
 //!  commands, script tags ◀──amf0──▶ values ◀──amf3── what a sender of AMF3 says
 //! ```
@@ -51,8 +52,10 @@ mod config;
 mod demux;
 mod error;
 mod fourcc;
+mod layout;
 mod metadata;
 mod mux;
+mod plan;
 mod read;
 mod render;
 pub mod tag;
@@ -61,14 +64,13 @@ mod write;
 
 pub use demux::{Demuxer, Event, Events, Script};
 pub use error::{Error, Result};
-pub use fourcc::FourCc;
-pub use metadata::{Metadata, metadata};
-pub use mux::{
-    Head, body_head, color_metadata, multitrack_head, multitrack_sequence_header, sequence_header,
-    timestamp_ms,
-};
+pub use fourcc::{FourCc, FourCcs};
+pub use layout::{CodecForm, Layout};
+pub use metadata::{Metadata, TrackClaim, metadata};
+pub use mux::{Head, body_head, color_metadata, sequence_header, timestamp_ms};
+pub use plan::{Body, Plan};
 pub use read::{Damage, DamageKind, FileEvent, FileReader};
 pub use render::FlvRender;
 pub use tag::TagKind;
 pub use track::{track_id, track_index};
-pub use write::{FileWriter, Pick, file_header, tag_header, write_tag};
+pub use write::{FileWriter, file_header, tag_header, write_tag};

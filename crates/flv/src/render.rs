@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use core_frame::{
-    Epoch, MediaFrame, MediaKind, Preamble, Render, RenderOut, Slices, TrackInfo, TrackTable,
-    ViewItem,
-};
+use core_frame::{Epoch, MediaFrame, Preamble, Render, RenderOut, Slices, TrackTable, ViewItem};
 use smallvec::smallvec;
 
-use crate::write::{Pick, TAG_HEADER, TAG_TRAILER, choose, file_header, put_headers, write_tag};
-use crate::{Head, body_head, timestamp_ms};
+use crate::write::{TAG_HEADER, TAG_TRAILER, file_header, put_headers, write_tag};
+use crate::{Head, Layout, Plan, TagKind, timestamp_ms};
 
 /// Bytes of a run of tags; one is made whenever the last is full.
 const BLOCK: usize = 256 * 1024;
@@ -24,10 +21,8 @@ const BLOCK: usize = 256 * 1024;
 /// whatever the number of readers, and spares every reader two thirds of the pieces of its `writev`.
 #[derive(Debug, Default)]
 pub struct FlvRender {
-    video_pick: Pick,
-    audio_pick: Pick,
-    video: Option<TrackInfo>,
-    audio: Option<TrackInfo>,
+    layout: Layout,
+    plan: Plan,
     preamble: Option<(Epoch, Bytes)>,
     generation: u32,
     block: BytesMut,
@@ -41,12 +36,11 @@ impl FlvRender {
         Self::default()
     }
 
-    /// A view of other tracks.
+    /// A view of what `layout` says.
     #[must_use]
-    pub fn with_picks(video: Pick, audio: Pick) -> Self {
+    pub fn with_layout(layout: Layout) -> Self {
         Self {
-            video_pick: video,
-            audio_pick: audio,
+            layout,
             ..Self::default()
         }
     }
@@ -58,28 +52,31 @@ impl FlvRender {
     }
 
     fn tag(&mut self, frame: &MediaFrame) -> crate::Result<Option<Bytes>> {
-        let Some((kind, track)) = choose(self.video.as_ref(), self.audio.as_ref(), frame) else {
+        let Some(body) = self.plan.body(frame)? else {
             return Ok(None);
         };
-        let head = body_head(frame, track)?;
-        let need = TAG_HEADER + Head::MAX + frame.payload.len() + TAG_TRAILER;
+        let need = TAG_HEADER + Head::MAX + body.payload.len() + TAG_TRAILER;
         if self.block.capacity() - self.block.len() < need {
             self.block = BytesMut::with_capacity(need.max(BLOCK));
         }
         // The one copy of the media in this view: see the type's documentation.
-        let time = timestamp_ms(frame.dts);
-        write_tag(kind, time, head.as_ref(), &frame.payload, &mut self.block)?;
+        write_tag(
+            body.kind,
+            body.timestamp_ms,
+            body.head.as_ref(),
+            &body.payload,
+            &mut self.block,
+        )?;
         Ok(Some(self.block.split().freeze()))
     }
 }
 
 impl Render for FlvRender {
     fn tracks(&mut self, table: &Arc<TrackTable>, out: &mut RenderOut) {
-        self.video = self.video_pick.of(MediaKind::Video, table).cloned();
-        self.audio = self.audio_pick.of(MediaKind::Audio, table).cloned();
+        self.plan = self.layout.plan(table);
         let mut headers = BytesMut::new();
         let time = timestamp_ms(table.epoch.origin);
-        if put_headers(self.video.as_ref(), self.audio.as_ref(), time, &mut headers).is_err() {
+        if put_headers(&self.plan, time, &mut headers).is_err() {
             // Configurations are far below a tag's 16 MiB.
             self.left_out = self.left_out.saturating_add(1);
             return;
@@ -92,7 +89,7 @@ impl Render for FlvRender {
         }
         self.preamble = Some((table.epoch.id, update.clone()));
         self.generation = self.generation.wrapping_add(1);
-        let header = file_header(self.video.is_some(), self.audio.is_some());
+        let header = file_header(self.plan.has(TagKind::Video), self.plan.has(TagKind::Audio));
         let join: Slices = smallvec![Bytes::copy_from_slice(&header), update.clone()];
         out.preamble(Preamble {
             generation: self.generation,

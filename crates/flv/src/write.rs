@@ -1,12 +1,9 @@
 //! Tags out: headers, whole tags, and the file as a whole.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use core_frame::{MediaFrame, MediaKind, TrackId, TrackInfo, TrackTable};
+use bytes::{BufMut, BytesMut};
+use core_frame::{MediaFrame, TrackTable};
 
-use crate::{
-    TagKind, body_head, error::Result, metadata, multitrack_head, multitrack_sequence_header,
-    sequence_header, timestamp_ms, track_index,
-};
+use crate::{Layout, Plan, TagKind, error::Result};
 
 /// Bytes of a tag header.
 pub(crate) const TAG_HEADER: usize = 11;
@@ -53,29 +50,6 @@ pub fn write_tag(
     Ok(())
 }
 
-/// Which track of a kind goes into an FLV stream, which has room for one video and one audio track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Pick {
-    /// The first of its kind.
-    #[default]
-    First,
-    /// This one, if the stream has it.
-    Track(TrackId),
-    /// None.
-    None,
-}
-
-impl Pick {
-    pub(crate) fn of(self, kind: MediaKind, table: &TrackTable) -> Option<&TrackInfo> {
-        let track = match self {
-            Self::First => table.primary(kind),
-            Self::Track(id) => table.track(id).filter(|t| t.kind() == kind),
-            Self::None => None,
-        };
-        track.map(AsRef::as_ref)
-    }
-}
-
 /// Writes an FLV file or HTTP-FLV stream: header, metadata, configurations, then a tag a frame.
 ///
 /// ```
@@ -93,13 +67,8 @@ impl Pick {
 /// ```
 #[derive(Debug, Default)]
 pub struct FileWriter {
-    video_pick: Pick,
-    audio_pick: Pick,
-    is_multitrack: bool,
-    video: Option<TrackInfo>,
-    audio: Option<TrackInfo>,
-    /// Tracks beyond the first of each kind, with their numbers on the wire.
-    others: Vec<(u8, TrackInfo)>,
+    layout: Layout,
+    plan: Plan,
     begun: bool,
     last_ms: u32,
 }
@@ -111,12 +80,11 @@ impl FileWriter {
         Self::default()
     }
 
-    /// A writer of other tracks.
+    /// A writer of what `layout` says.
     #[must_use]
-    pub fn with_picks(video: Pick, audio: Pick) -> Self {
+    pub fn with_layout(layout: Layout) -> Self {
         Self {
-            video_pick: video,
-            audio_pick: audio,
+            layout,
             ..Self::default()
         }
     }
@@ -125,30 +93,20 @@ impl FileWriter {
     /// multitrack bodies, which other readers pass over.
     #[must_use]
     pub fn multitrack() -> Self {
-        Self {
-            is_multitrack: true,
-            ..Self::default()
-        }
+        Self::with_layout(Layout::all_tracks())
     }
 
     /// The tracks change: the file header at first, then metadata and the configurations, stamped with the time of the
     /// last frame.
     pub fn tracks(&mut self, table: &TrackTable, out: &mut BytesMut) {
-        self.video = self.video_pick.of(MediaKind::Video, table).cloned();
-        self.audio = self.audio_pick.of(MediaKind::Audio, table).cloned();
-        self.others = self.number_others(table);
+        self.plan = self.layout.plan(table);
         if !self.begun {
-            out.put_slice(&file_header(self.video.is_some(), self.audio.is_some()));
+            let (video, audio) = (TagKind::Video, TagKind::Audio);
+            out.put_slice(&file_header(self.plan.has(video), self.plan.has(audio)));
             self.begun = true;
         }
-        let _ = put_headers(self.video.as_ref(), self.audio.as_ref(), self.last_ms, out);
-        for (index, track) in &self.others {
-            if let (Some(kind), Some(body)) =
-                (kind_of(track), multitrack_sequence_header(track, *index))
-            {
-                let _ = write_tag(kind, self.last_ms, &[], &body, out);
-            }
-        }
+        // Configurations are far below a tag's 16 MiB.
+        let _ = put_headers(&self.plan, self.last_ms, out);
     }
 
     /// Appends the tag of a frame. False when its track is not written.
@@ -156,83 +114,20 @@ impl FileWriter {
     /// # Errors
     /// FLV cannot carry the frame.
     pub fn frame(&mut self, frame: &MediaFrame, out: &mut BytesMut) -> Result<bool> {
-        let other = || self.others.iter().find(|(_, t)| t.id == frame.track);
-        let (kind, head) = match choose(self.video.as_ref(), self.audio.as_ref(), frame) {
-            Some((kind, track)) => (kind, body_head(frame, track)?),
-            None => match other().and_then(|(n, t)| Some((n, t, kind_of(t)?))) {
-                Some((index, track, kind)) => (kind, multitrack_head(frame, track, *index)?),
-                None => return Ok(false),
-            },
+        let Some(body) = self.plan.body(frame)? else {
+            return Ok(false);
         };
-        let time = timestamp_ms(frame.dts);
-        write_tag(kind, time, head.as_ref(), &frame.payload, out)?;
-        self.last_ms = time;
+        let head = body.head.as_ref();
+        write_tag(body.kind, body.timestamp_ms, head, &body.payload, out)?;
+        self.last_ms = body.timestamp_ms;
         Ok(true)
     }
-
-    /// Tracks keep the numbers that [`track_index`] knows them by; others get the next free one.
-    fn number_others(&self, table: &TrackTable) -> Vec<(u8, TrackInfo)> {
-        let mut others: Vec<(u8, TrackInfo)> = Vec::new();
-        if !self.is_multitrack {
-            return others;
-        }
-        let first = [self.video.as_ref(), self.audio.as_ref()].map(|t| t.map(|t| t.id));
-        for track in &table.tracks {
-            if kind_of(track).is_none() || first.contains(&Some(track.id)) {
-                continue;
-            }
-            let is_free = |n: &u8| {
-                let taken = |(used, t): &(u8, TrackInfo)| used == n && t.kind() == track.kind();
-                !others.iter().any(taken)
-            };
-            let own = track_index(track.id)
-                .filter(|(kind, n)| *kind == track.kind() && *n > 0)
-                .map(|(_, n)| n);
-            if let Some(n) = own.into_iter().chain(1..=u8::MAX).find(is_free) {
-                others.push((n, TrackInfo::clone(track)));
-            }
-        }
-        others
-    }
-}
-
-fn kind_of(track: &TrackInfo) -> Option<TagKind> {
-    match track.kind() {
-        MediaKind::Video => Some(TagKind::Video),
-        MediaKind::Audio => Some(TagKind::Audio),
-        _ => None,
-    }
-}
-
-/// The tag kind and the track of a frame that is written.
-pub(crate) fn choose<'a>(
-    video: Option<&'a TrackInfo>,
-    audio: Option<&'a TrackInfo>,
-    frame: &MediaFrame,
-) -> Option<(TagKind, &'a TrackInfo)> {
-    let (kind, track) = match frame.kind() {
-        MediaKind::Video => (TagKind::Video, video?),
-        MediaKind::Audio => (TagKind::Audio, audio?),
-        _ => return None,
-    };
-    (track.id == frame.track).then_some((kind, track))
 }
 
 /// Metadata and configurations as tags.
-pub(crate) fn put_headers(
-    video: Option<&TrackInfo>,
-    audio: Option<&TrackInfo>,
-    timestamp_ms: u32,
-    out: &mut BytesMut,
-) -> Result<()> {
-    let table = TrackTable::new(video.into_iter().chain(audio).cloned());
-    let mut tag = |kind, body: Bytes| write_tag(kind, timestamp_ms, &[], &body, out);
-    tag(TagKind::Script, metadata(&table))?;
-    if let Some(body) = video.and_then(sequence_header) {
-        tag(TagKind::Video, body)?;
-    }
-    if let Some(body) = audio.and_then(sequence_header) {
-        tag(TagKind::Audio, body)?;
+pub(crate) fn put_headers(plan: &Plan, timestamp_ms: u32, out: &mut BytesMut) -> Result<()> {
+    for (kind, body) in plan.headers() {
+        write_tag(kind, timestamp_ms, &[], &body, out)?;
     }
     Ok(())
 }

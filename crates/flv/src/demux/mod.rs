@@ -275,8 +275,11 @@ impl Demuxer {
                 reader.read()?
             };
             let metadata = Metadata::parse(&value, body.slice(start..));
-            self.metadata = Some(metadata.clone());
-            out.0.push_back(Event::Metadata(Box::new(metadata)));
+            out.0.push_back(Event::Metadata(Box::new(metadata.clone())));
+            let metadata = self.metadata.insert(metadata);
+            for track in &mut self.tracks {
+                track.announce_again(Some(metadata), out);
+            }
             return Ok(());
         }
         // A copy of the clock: data may be stamped 0 and must not move the media.

@@ -123,6 +123,7 @@ impl Track {
             audio.channels = u16::from(channels.count);
         }
         let Some(metadata) = metadata else { return };
+        claimed(info, metadata);
         match info.id {
             TrackId::VIDEO => {
                 info.bitrate_bps = info.bitrate_bps.or(metadata.video_bitrate_bps);
@@ -272,5 +273,30 @@ impl Track {
             _ => {}
         }
         flags
+    }
+}
+
+/// What the sender says of this one track.
+fn claimed(info: &mut TrackInfo, metadata: &Metadata) {
+    let Some(claim) = metadata.tracks.iter().find(|c| c.id == info.id) else {
+        return;
+    };
+    info.language = claim.language.clone().or_else(|| info.language.take());
+    info.role = claim.role.unwrap_or(info.role);
+    info.bitrate_bps = info.bitrate_bps.or(claim.bitrate_bps);
+    if let Some(video) = &mut info.video {
+        video.frame_rate = video.frame_rate.or(claim.frame_rate);
+        if let (0, 0, Some((width, height))) = (video.width, video.height, claim.size) {
+            (video.width, video.height) = (width, height);
+        }
+    }
+    if let (None, Some(sample_rate), Some(channels)) =
+        (info.audio, claim.sample_rate, claim.channels)
+    {
+        info.audio = Some(AudioInfo {
+            sample_rate,
+            channels,
+            frame_samples: 0,
+        });
     }
 }

@@ -63,7 +63,7 @@ fn ffmpeg5_h264_mp3() {
         expect![[r#"
             1 h264 "avc1.64000a" config 44 Some((64, 48, Some((10, 1)))) None
               15 frames, 3338 bytes, 2 key, 0 disposable, dts 0.025s to 1.425s, pts 0.025s first
-            2 mp3 "mp4a.40.34" config 0 None Some((44100, 1))
+            2 mp3 "mp4a.6B" config 0 None Some((44100, 1))
               59 frames, 6165 bytes, 59 key, 0 disposable, dts 0s to 1.515s, pts 0s first
             ended 1 dropped 0
         "#]],
@@ -75,12 +75,12 @@ fn ffmpeg5_h264_alaw() {
     check(
         "ffmpeg5_h264_alaw",
         expect![[r#"
-        1 h264 "avc1.64000a" config 45 Some((64, 48, Some((10, 1)))) None
-          10 frames, 1864 bytes, 1 key, 4 disposable, dts 0s to 0.9s, pts 0.2s first
-        2 pcma "-" config 0 None Some((8000, 1))
-          8 frames, 8000 bytes, 8 key, 0 disposable, dts 0.2s to 1.096s, pts 0.2s first
-        ended 1 dropped 0
-    "#]],
+            1 h264 "avc1.64000a" config 45 Some((64, 48, Some((10, 1)))) None
+              10 frames, 1864 bytes, 1 key, 4 disposable, dts 0s to 0.9s, pts 0.2s first
+            2 pcma "alaw" config 0 None Some((8000, 1))
+              8 frames, 8000 bytes, 8 key, 0 disposable, dts 0.2s to 1.096s, pts 0.2s first
+            ended 1 dropped 0
+        "#]],
     );
 }
 
@@ -161,9 +161,9 @@ fn ffmpeg9_h264_flac() {
         expect![[r#"
             1 h264 "avc1.64000a" config 45 Some((64, 48, Some((10, 1)))) None
               15 frames, 2775 bytes, 2 key, 6 disposable, dts 0s to 1.4s, pts 0.2s first
-            2 flac "fLaC" config 38 None Some((48000, 1))
+            2 flac "flac" config 38 None Some((48000, 1))
               71 frames, 25462 bytes, 71 key, 0 disposable, dts 0.2s to 1.693s, pts 0.2s first
-            2 flac "fLaC" config 38 None Some((48000, 1))
+            2 flac "flac" config 38 None Some((48000, 1))
               71 frames, 25462 bytes, 71 key, 0 disposable, dts 0.2s to 1.693s, pts 0.2s first
             ended 1 dropped 0
         "#]],

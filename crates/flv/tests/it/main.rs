@@ -4,6 +4,7 @@ mod allocations;
 mod damage;
 mod demux_samples;
 mod enhanced;
+mod layouts;
 mod mutation;
 mod players;
 mod rendering;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use core_frame::{Epoch, Preamble, Render, RenderOut, RenderStep, TrackTable, ViewItem};
-use millstream_flv::{FlvRender, Pick};
+use core_frame::{
+    Epoch, Preamble, Render, RenderOut, RenderStep, TrackChoice, TrackTable, ViewItem,
+};
+use millstream_flv::{FlvRender, Layout};
 
 use crate::sample::{self, ALL};
 
@@ -101,7 +103,8 @@ fn a_preamble_is_made_when_something_changes() {
 fn picks_other_tracks() {
     let media = sample::demux(sample::named("ffmpeg9_multitrack"));
     let second = media.table.tracks.iter().find(|t| t.id.0 == 12).unwrap();
-    let mut render = FlvRender::with_picks(Pick::Track(second.id), Pick::None);
+    let choice = TrackChoice::from_query("video=2&audio=none").unwrap();
+    let mut render = FlvRender::with_layout(Layout::of(choice));
     let mut out = RenderOut::new();
     render.tracks(&Arc::new(media.table.clone()), &mut out);
     for (seq, frame) in media.frames.iter().enumerate() {

@@ -1,14 +1,14 @@
 //! What is demuxed, muxed and demuxed again is the same; files are read the same however they are cut.
 
 use bytes::{Bytes, BytesMut};
-use core_frame::{MediaFrame, MediaKind, TrackInfo, TrackTable};
-use millstream_flv::{FileWriter, Pick};
+use core_frame::{MediaFrame, MediaKind, Pick, TrackChoice, TrackInfo, TrackTable};
+use millstream_flv::{FileWriter, Layout};
 
 use crate::sample::{self, ALL};
 
 fn write(table: &TrackTable, frames: &[MediaFrame], video: Pick, audio: Pick) -> Bytes {
     let mut out = BytesMut::new();
-    let mut writer = FileWriter::with_picks(video, audio);
+    let mut writer = FileWriter::with_layout(Layout::of(TrackChoice { video, audio }));
     writer.tracks(table, &mut out);
     for frame in frames {
         writer.frame(frame, &mut out).expect("writable");
@@ -28,9 +28,12 @@ fn files_come_back_as_they_went() {
     for (name, bytes) in ALL {
         let media = sample::demux(bytes);
         for track in &media.table.tracks {
+            let of_kind = media.table.tracks.iter();
+            let before = of_kind.filter(|t| t.kind() == track.kind() && t.id < track.id);
+            let nth = Pick::Nth(1 + before.count() as u8);
             let (video, audio) = match track.kind() {
-                MediaKind::Video => (Pick::Track(track.id), Pick::None),
-                _ => (Pick::None, Pick::Track(track.id)),
+                MediaKind::Video => (nth, Pick::None),
+                _ => (Pick::None, nth),
             };
             let back = sample::demux(&write(&media.table, &media.frames, video, audio));
             assert_eq!(back.errors, [], "{name} {}", track.codec);

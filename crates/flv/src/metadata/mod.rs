@@ -1,10 +1,17 @@
 //! `onMetaData`: what a sender says about its stream, and what we say about ours.
 
+mod claims;
+mod tags;
+mod write;
+
 use bytes::Bytes;
 use core_frame::{CodecId, TrackTable};
 
-use crate::FourCc;
-use crate::amf0::{self, Value};
+use crate::amf0::Value;
+use crate::{FourCc, Layout};
+
+pub use claims::TrackClaim;
+pub(crate) use write::write;
 
 /// What a sender claims about its stream. Claims only: nothing here is trusted for decoding.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +37,9 @@ pub struct Metadata {
     pub audio_codec: Option<CodecId>,
     /// The name of the encoder.
     pub encoder: Option<String>,
+    /// What is said of single tracks: of those beyond the first of each kind, and of the first ones where senders list
+    /// them too.
+    pub tracks: Vec<TrackClaim>,
     /// Every member, in the order of the wire.
     pub members: Vec<(String, Value)>,
     /// The script body as it came, from the string `onMetaData` on.
@@ -68,68 +78,20 @@ impl Metadata {
                 .get("encoder")
                 .and_then(Value::as_str)
                 .map(str::to_owned),
+            tracks: claims::read(value),
             members: members.to_vec(),
             raw,
         }
     }
 }
 
-/// A script body that describes the first video and the first audio track of a table, without `@setDataFrame`.
+/// A script body that describes the first video and the first audio track of a table, with its tags, without
+/// `@setDataFrame`.
 ///
 /// Codecs that only Enhanced RTMP carries are named by their FourCC as a number (E-RTMP v2, "Enhancing onMetaData").
 #[must_use]
 pub fn metadata(table: &TrackTable) -> Bytes {
-    let mut members: Vec<(String, Value)> = Vec::with_capacity(16);
-    let mut put = |key: &str, value: Value| members.push((key.to_owned(), value));
-    let kbps = |bps: u64| Value::Number(bps as f64 / 1_000.0);
-    put("duration", Value::Number(0.0));
-    if let Some(track) = table.video() {
-        let video = track.video.unwrap_or_default();
-        if video.width > 0 && video.height > 0 {
-            put("width", video.width.into());
-            put("height", video.height.into());
-        }
-        if let Some((num, den)) = video.frame_rate.filter(|(_, den)| *den > 0) {
-            put("framerate", Value::Number(f64::from(num) / f64::from(den)));
-        }
-        if let Some(bps) = track.bitrate_bps {
-            put("videodatarate", kbps(bps));
-        }
-        let id = match track.codec {
-            CodecId::H264 => Some(7),
-            codec => FourCc::of(codec).map(FourCc::number),
-        };
-        if let Some(id) = id {
-            put("videocodecid", id.into());
-        }
-    }
-    if let Some(track) = table.audio() {
-        let audio = track.audio.unwrap_or_default();
-        if audio.sample_rate > 0 {
-            put("audiosamplerate", audio.sample_rate.into());
-        }
-        put("audiosamplesize", Value::Number(16.0));
-        if audio.channels > 0 {
-            put("audiochannels", u32::from(audio.channels).into());
-            put("stereo", (audio.channels == 2).into());
-        }
-        if let Some(bps) = track.bitrate_bps {
-            put("audiodatarate", kbps(bps));
-        }
-        let id = match track.codec {
-            CodecId::Aac => Some(10),
-            CodecId::Mp3 => Some(2),
-            CodecId::Pcma => Some(7),
-            CodecId::Pcmu => Some(8),
-            CodecId::Pcm => Some(3),
-            codec => FourCc::of(codec).map(FourCc::number),
-        };
-        if let Some(id) = id {
-            put("audiocodecid", id.into());
-        }
-    }
-    put("encoder", "Millstream".into());
-    amf0::write(&["onMetaData".into(), Value::EcmaArray(members)])
+    Layout::default().plan(table).metadata()
 }
 
 /// A frame rate as a fraction: the broadcast rates exactly, others to a thousandth.
@@ -191,6 +153,8 @@ fn named(value: &Value) -> Option<Name> {
 mod tests {
     use super::*;
     use core_frame::{AudioInfo, Limits, TrackId, TrackInfo, VideoInfo};
+
+    use crate::amf0;
 
     #[test]
     fn says_what_it_reads() {
