@@ -62,7 +62,8 @@ pub struct PublishRequest {
     pub peer: Peer,
     /// The credential that came with the request.
     pub token: Option<Secret>,
-    /// The query of the URL, without `?`; empty when there was none.
+    /// The query of the URL, without `?`; empty when there was none. `lang=en,de` in it names the languages of the audio
+    /// tracks (see [`core_frame::languages_of`]).
     pub query: String,
 }
 

@@ -128,20 +128,40 @@ impl fmt::Display for Pick {
     }
 }
 
+/// The languages of a publisher's audio tracks in their order, written `lang=en,de` in the query of a publish URL, for
+/// senders that cannot say them in their own protocol. An entry that is no language tag leaves its track without one; at
+/// most 16 are read.
+///
+/// ```
+/// let languages = millstream_core_frame::languages_of("token=x&lang=en,,DE-at");
+/// assert_eq!(languages, [Some("en".to_owned()), None, Some("de-at".to_owned())]);
+/// ```
+#[must_use]
+pub fn languages_of(query: &str) -> Vec<Option<String>> {
+    const MOST: usize = 16;
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("lang="));
+    let one = |tag: &str| is_language(tag).then(|| tag.to_ascii_lowercase());
+    value
+        .map(|list| list.split(',').take(MOST).map(one).collect())
+        .unwrap_or_default()
+}
+
+/// The shape of a BCP 47 language tag.
+fn is_language(tag: &str) -> bool {
+    tag.len() <= LANGUAGE
+        && tag.starts_with(|c: char| c.is_ascii_alphabetic())
+        && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        && primary(tag).len() >= 2
+}
+
 fn pick(name: &'static str, value: &str) -> Result<Pick, BadChoice> {
-    let is_tag = || {
-        value.len() <= LANGUAGE
-            && value.starts_with(|c: char| c.is_ascii_alphabetic())
-            && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-            && primary(value).len() >= 2
-    };
     match value {
         "" | "main" => Ok(Pick::Main),
         "none" => Ok(Pick::None),
         "all" => Ok(Pick::All),
         value => match value.parse::<u8>() {
             Ok(n) if n > 0 => Ok(Pick::Nth(n)),
-            Err(_) if is_tag() => Ok(Pick::Language(value.to_ascii_lowercase())),
+            Err(_) if is_language(value) => Ok(Pick::Language(value.to_ascii_lowercase())),
             _ => Err(BadChoice(name)),
         },
     }

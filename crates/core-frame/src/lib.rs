@@ -49,7 +49,7 @@ mod tags;
 mod time;
 mod track;
 
-pub use choice::{BadChoice, Pick, TrackChoice};
+pub use choice::{BadChoice, Pick, TrackChoice, languages_of};
 pub use codec::{CodecId, MediaKind};
 pub use error::{Result, StreamError};
 pub use filter::{EpochReason, FilterOut, FilterStep, FrameFilter, Repair, Repairs};

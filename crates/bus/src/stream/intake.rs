@@ -23,6 +23,8 @@ const LEAP: MediaTime = MediaTime::from_secs(3_600);
 pub struct Intake {
     /// Which publisher may write; a handle with another ticket is stale.
     pub(crate) ticket: u64,
+    /// The languages of the publisher's audio tracks, by the URL it published to.
+    languages: Vec<Option<String>>,
     pub(crate) meters: SmallVec<[Meter; 4]>,
     /// The tracks as they are now; in front of the next frame if `dirty`.
     pub(crate) table: Arc<TrackTable>,
@@ -68,6 +70,7 @@ impl Default for Intake {
     fn default() -> Self {
         Self {
             ticket: 0,
+            languages: Vec::new(),
             meters: SmallVec::new(),
             table: Arc::default(),
             dirty: true,
@@ -92,8 +95,13 @@ impl Default for Intake {
 
 impl Intake {
     /// Another publisher goes on with the stream at `at` on its timeline: a new epoch, no tracks yet.
-    pub(crate) fn next_publisher(&mut self, ticket: u64, at: MediaTime) {
-        self.ticket = ticket;
+    pub(crate) fn next_publisher(
+        &mut self,
+        ticket: u64,
+        at: MediaTime,
+        languages: Vec<Option<String>>,
+    ) {
+        (self.ticket, self.languages) = (ticket, languages);
         let (tracks, tags) = (self.with_tracks([]), self.with_tags(Tags::default()));
         if let Some(mut table) = tracks.or(tags) {
             table.tags = Arc::default();
@@ -115,6 +123,13 @@ impl Intake {
         tracks: impl IntoIterator<Item = TrackInfo>,
     ) -> Option<TrackTable> {
         let mut table = TrackTable::new(tracks);
+        if !self.languages.is_empty() {
+            for track in table.tracks.clone() {
+                let mut track = (*track).clone();
+                self.name_language(&table, &mut track);
+                table.set(track);
+            }
+        }
         table.generation = self.table.generation;
         table.epoch = self.table.epoch;
         table.tags = Arc::clone(&self.table.tags);
@@ -122,13 +137,40 @@ impl Intake {
     }
 
     /// The table with this track in it, if that is another one.
-    pub(crate) fn with_track(&self, info: TrackInfo) -> Option<TrackTable> {
+    pub(crate) fn with_track(&self, mut info: TrackInfo) -> Option<TrackTable> {
+        self.name_language(&self.table, &mut info);
         if self.table.track(info.id).is_some_and(|t| **t == info) {
             return None;
         }
         let mut table = (*self.table).clone();
         table.set(info);
+        self.shift_languages(&mut table);
         Some(table)
+    }
+
+    /// Gives a track that says no language the one its publisher's URL says: the nth audio track by id the nth one.
+    fn name_language(&self, table: &TrackTable, info: &mut TrackInfo) {
+        if info.language.is_some() || info.kind() != MediaKind::Audio {
+            return;
+        }
+        let is_before = |t: &&Arc<TrackInfo>| t.kind() == MediaKind::Audio && t.id < info.id;
+        let nth = table.tracks.iter().filter(is_before).count();
+        info.language = self.languages.get(nth).cloned().flatten();
+    }
+
+    /// A track that came before one of a lower id was taken for that one, and has its language.
+    fn shift_languages(&self, table: &mut TrackTable) {
+        let audio = table.tracks.iter().filter(|t| t.kind() == MediaKind::Audio);
+        let mut shifted = Vec::new();
+        for (nth, (track, own)) in audio.zip(&self.languages).enumerate() {
+            let before = self.languages.get(..nth).unwrap_or_default();
+            if track.language != *own && before.contains(&track.language) {
+                let mut track = (**track).clone();
+                track.language.clone_from(own);
+                shifted.push(track);
+            }
+        }
+        shifted.into_iter().for_each(|track| table.set(track));
     }
 
     /// The table with these tags and no others, if that is another one.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use core_frame::{MediaTime, Result, Secret, StreamError, WallTime};
+use core_frame::{MediaTime, Result, Secret, StreamError, WallTime, languages_of};
 use smallvec::SmallVec;
 use tokio_util::sync::CancellationToken;
 
@@ -89,7 +89,8 @@ impl Stream {
         {
             let mut state = self.log.lock();
             let at = state.clock + MediaTime::from(silent);
-            state.intake.next_publisher(ticket, at);
+            let languages = languages_of(&request.query);
+            state.intake.next_publisher(ticket, at, languages);
         }
         control.active = now;
         control.grace_until = None;

@@ -5,9 +5,12 @@ use core_frame::{
     CodecId, Epoch, EpochReason, FrameFlags, MediaFrame, MediaTime, Repair, TagValue, Tags,
     TrackId, TrackInfo,
 };
-use millstream_bus::{KeepAll, StreamEvent, SubscribeOptions, TryBatch, bytes, core_frame};
+use millstream_bus::{
+    IngestContext, KeepAll, PublishRequest, StreamEvent, SubscribeOptions, TryBatch, bytes,
+    core_frame,
+};
 
-use crate::support::{audio, engine, number, session, video};
+use crate::support::{audio, engine, key, number, session, video};
 
 fn track(id: TrackId, codec: CodecId, config: &'static [u8]) -> TrackInfo {
     let mut info = TrackInfo::new(id, codec);
@@ -253,4 +256,41 @@ async fn what_the_sender_says_of_the_stream_travels_with_the_table() {
     }
     let title = |text: &str| (Some(text.to_owned()), 1, Epoch(0));
     assert_eq!(seen, [title("one"), title("two")]);
+}
+
+#[tokio::test]
+async fn the_publish_url_names_the_languages() {
+    let engine = engine();
+    let request = PublishRequest::new(key()).query("token=x&lang=en,de");
+    let publisher = IngestContext::new(engine.clone() as _)
+        .open_publish_as(request)
+        .await
+        .unwrap();
+    let audio = |id| track(TrackId(id), CodecId::Aac, b"asc");
+    publisher
+        .set_track(track(TrackId::VIDEO, CodecId::H264, b"one"))
+        .unwrap();
+    publisher.set_track(audio(13)).unwrap();
+    publisher.set_track(audio(2)).unwrap();
+    let languages = || -> Vec<_> {
+        let table = publisher.handle().tracks();
+        let audio = table.tracks.iter().filter(|t| t.id != TrackId::VIDEO);
+        audio
+            .map(|t| (t.id.0, t.language.clone().unwrap_or_default()))
+            .collect()
+    };
+    let said = |id, language: &str| (id, language.to_owned());
+    assert_eq!(
+        languages(),
+        [said(2, "en"), said(13, "de")],
+        "whatever came first"
+    );
+    // The sender's own word counts more.
+    let mut own = audio(15);
+    own.language = Some("fr".to_owned());
+    publisher.set_tracks([audio(2), audio(13), own]).unwrap();
+    assert_eq!(languages(), [said(2, "en"), said(13, "de"), said(15, "fr")]);
+    let before = publisher.handle().tracks().generation;
+    publisher.set_track(audio(13)).unwrap();
+    assert_eq!(publisher.handle().tracks().generation, before, "no change");
 }
