@@ -121,6 +121,8 @@ mod tests {
 
         #[test]
         fn ticks_survive_the_trip(ticks in 0u64..(1 << 40), hz in 1u32..1_000_000, zero in -1_000_000_000_000i64..1_000_000_000_000) {
+            // Media time ends after 292 years.
+            prop_assume!(ticks / u64::from(hz) < 9_000_000_000);
             let clock = TrackClock::new(hz, MediaTime::from_nanos(zero));
             prop_assert_eq!(clock.ticks(clock.time(ticks)), ticks as i64);
         }

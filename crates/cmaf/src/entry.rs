@@ -1,16 +1,27 @@
 //! Sample entries: what a decoder needs, one box a codec.
 
+use bitstream::flac::FlacConfig;
 use bytes::BytesMut;
 use core_frame::{CodecId, TrackInfo};
 
 use crate::Error;
 use crate::write::BoxWriter;
 
+/// Who reads what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Players of streams: codecs with an ISO binding only.
+    Stream,
+    /// Players of files: QuickTime's codings of plain samples too.
+    File,
+}
+
 /// The sample entry (the child of `stsd`) of a track.
 ///
 /// ISO/IEC 14496-12 §8.5.2 with 14496-15 (`avc1`, `hvc1`, `vvc1`), 14496-14 (`mp4a`), the AV1, VP and Opus bindings,
-/// ETSI TS 102 366 annex F (`ac-3`, `ec-3`) and the FLAC binding.
-pub(crate) fn sample_entry(info: &TrackInfo) -> Result<BytesMut, Error> {
+/// ETSI TS 102 366 annex F (`ac-3`, `ec-3`) and the FLAC binding; `alaw`, `ulaw` and `sowt` are QuickTime's (QuickTime File
+/// Format, "Sound Sample Descriptions").
+pub(crate) fn sample_entry(info: &TrackInfo, reader: Use) -> Result<BytesMut, Error> {
     let mut buf = BytesMut::with_capacity(256 + info.config.len());
     let mut w = BoxWriter { buf: &mut buf };
     let config = info.config.as_ref();
@@ -52,44 +63,47 @@ pub(crate) fn sample_entry(info: &TrackInfo) -> Result<BytesMut, Error> {
         }
         CodecId::Aac => {
             let asc = need(info, 2)?;
-            audio(&mut w, b"mp4a", info, |w| esds(w, info, 0x40, asc));
+            audio(&mut w, b"mp4a", info, 16, |w| esds(w, info, 0x40, asc));
         }
         CodecId::Mp3 => {
-            // MPEG-1 (32 kHz and up) and MPEG-2 audio have object types of their own (14496-1 table 5).
+            // MPEG-1 (32 kHz and up) and MPEG-2 audio have object types of their own (14496-1 table 5). QuickTime's `.mp3` is
+            // the other form. FFmpeg reads both, Shaka Packager only this one, and only this one has an RFC 6381 name;
+            // Chromium's Media Source knows MPEG audio in MP4 in neither form.
             let rate = info.audio.map_or(48_000, |a| a.sample_rate);
             let object = if rate >= 32_000 { 0x6B } else { 0x69 };
-            audio(&mut w, b"mp4a", info, |w| esds(w, info, object, &[]));
+            audio(&mut w, b"mp4a", info, 16, |w| {
+                esds(w, info, object, &[]);
+            });
         }
         CodecId::Opus => {
             let record = opus_record(info);
-            audio(&mut w, b"Opus", info, |w| {
+            audio(&mut w, b"Opus", info, 16, |w| {
                 w.put(b"dOps", |w| w.bytes(&record));
             });
         }
         CodecId::Flac => {
-            // STREAMINFO, with or without its metadata block header.
-            let blocks = need(info, 34)?;
-            audio(&mut w, b"fLaC", info, |w| {
-                w.full(b"dfLa", 0, 0, |w| {
-                    if blocks.len() == 34 {
-                        w.bytes(&[0x80, 0, 0, 34]);
-                    }
-                    w.bytes(blocks.strip_prefix(b"fLaC").unwrap_or(blocks));
-                });
+            let record = FlacConfig::parse(&info.config).map_err(|_| bad_config(info))?;
+            let bits = u16::from(record.info.bits_per_sample);
+            audio(&mut w, b"fLaC", info, bits, |w| {
+                w.full(b"dfLa", 0, 0, |w| w.bytes(&record.blocks));
             });
         }
         CodecId::Ac3 => {
             let record = need(info, 3)?;
-            audio(&mut w, b"ac-3", info, |w| {
+            audio(&mut w, b"ac-3", info, 16, |w| {
                 w.put(b"dac3", |w| w.bytes(record));
             });
         }
         CodecId::Eac3 => {
             let record = need(info, 5)?;
-            audio(&mut w, b"ec-3", info, |w| {
+            audio(&mut w, b"ec-3", info, 16, |w| {
                 w.put(b"dec3", |w| w.bytes(record));
             });
         }
+        // Expanded, a sample has 16 bits.
+        CodecId::Pcma if reader == Use::File => audio(&mut w, b"alaw", info, 16, |_| {}),
+        CodecId::Pcmu if reader == Use::File => audio(&mut w, b"ulaw", info, 16, |_| {}),
+        CodecId::Pcm if reader == Use::File => audio(&mut w, b"sowt", info, 16, |_| {}),
         CodecId::Webvtt => {
             w.put(b"wvtt", |w| {
                 w.zeros(6);
@@ -111,12 +125,16 @@ pub(crate) fn sample_entry(info: &TrackInfo) -> Result<BytesMut, Error> {
 
 fn need(info: &TrackInfo, len: usize) -> Result<&[u8], Error> {
     if info.config.len() < len {
-        return Err(Error::BadConfig {
-            track: info.id,
-            codec: info.codec,
-        });
+        return Err(bad_config(info));
     }
     Ok(&info.config)
+}
+
+const fn bad_config(info: &TrackInfo) -> Error {
+    Error::BadConfig {
+        track: info.id,
+        codec: info.codec,
+    }
 }
 
 /// Payloads have 4-byte NAL unit lengths, whatever the record of the sender said (`lengthSizeMinusOne` is the low two
@@ -220,11 +238,12 @@ fn video(
     });
 }
 
-/// AudioSampleEntry (§12.2.3), then the codec's box.
+/// AudioSampleEntry (§12.2.3) with a `samplesize` of `bits`, then the codec's box.
 fn audio(
     w: &mut BoxWriter<'_>,
     kind: &[u8; 4],
     info: &TrackInfo,
+    bits: u16,
     config: impl FnOnce(&mut BoxWriter<'_>),
 ) {
     let a = info.audio.unwrap_or_default();
@@ -233,17 +252,24 @@ fn audio(
         w.u16(1);
         w.zeros(8);
         w.u16(if a.channels == 0 { 2 } else { a.channels });
-        w.u16(16);
+        w.u16(bits);
         w.zeros(4);
-        // 16.16; rates that do not fit are told by the codec's own configuration.
-        w.u32(if a.sample_rate <= 0xFFFF {
-            a.sample_rate << 16
-        } else {
-            0
-        });
+        w.u32(entry_rate(a.sample_rate) << 16);
         config(w);
         bitrate(w, info);
     });
+}
+
+/// `samplerate` has 16 bits for the whole Hz. A higher rate is halved until it fits, as the FLAC binding has it (§3.3.1:
+/// 48 000 for 96 000 and 192 000), and left out where that is not whole; the codec's own record tells the true one.
+const fn entry_rate(mut rate: u32) -> u32 {
+    while rate > 0xFFFF {
+        if rate % 2 == 1 {
+            return 0;
+        }
+        rate /= 2;
+    }
+    rate
 }
 
 /// `btrt` (§8.5.2.2), when the sender told a rate.

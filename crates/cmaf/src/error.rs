@@ -6,7 +6,8 @@ use core_frame::{CodecId, TrackId};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The caller: this codec has no sample entry in ISO base media that this crate writes.
+    /// The caller: this codec has no sample entry in ISO base media that this crate writes, or none for
+    /// players of streams (see [`InitSegment::build_file`](crate::InitSegment::build_file)).
     #[error("track {track}: {codec} cannot be carried in fragmented MP4")]
     Unsupported {
         /// The track.

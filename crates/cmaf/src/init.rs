@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use core_frame::{MediaKind, TrackId, TrackInfo};
 
 use crate::clock::timescale_of;
-use crate::entry::sample_entry;
+use crate::entry::{Use, sample_entry};
 use crate::write::BoxWriter;
 use crate::{Error, TrackClock};
 
@@ -41,7 +41,7 @@ impl InitTrack {
 }
 
 impl InitSegment {
-    /// Builds the init segment of these tracks.
+    /// Builds the init segment of these tracks, for players of streams: HLS, DASH, Media Source.
     ///
     /// Parameter sets live in the sample entry (`avc1`, `hvc1`, ...); there is no edit list, because chunks carry
     /// signed composition offsets (`trun` version 1) instead.
@@ -49,12 +49,26 @@ impl InitSegment {
     /// # Errors
     /// [`Error::NoTracks`], [`Error::Unsupported`] or [`Error::BadConfig`].
     pub fn build(tracks: &[&TrackInfo]) -> Result<Self, Error> {
+        Self::build_for(tracks, Use::Stream)
+    }
+
+    /// The same for a file, which may hold more: G.711 and linear PCM too, in QuickTime's sample entries (`alaw`, `ulaw`,
+    /// `sowt`). Players of files read these; HLS, DASH and Media Source do not, and one track they do not know costs them the
+    /// others.
+    ///
+    /// # Errors
+    /// As [`InitSegment::build`].
+    pub fn build_file(tracks: &[&TrackInfo]) -> Result<Self, Error> {
+        Self::build_for(tracks, Use::File)
+    }
+
+    fn build_for(tracks: &[&TrackInfo], reader: Use) -> Result<Self, Error> {
         if tracks.is_empty() {
             return Err(Error::NoTracks);
         }
         let entries = tracks
             .iter()
-            .map(|t| sample_entry(t))
+            .map(|t| sample_entry(t, reader))
             .collect::<Result<Vec<_>, _>>()?;
         let list: Vec<InitTrack> = tracks
             .iter()

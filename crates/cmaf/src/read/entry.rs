@@ -20,6 +20,7 @@ pub(crate) struct Entry {
     pub(crate) pixel_aspect: Option<(u32, u32)>,
     pub(crate) color: Option<core_frame::ColorInfo>,
     pub(crate) channels: u16,
+    pub(crate) sample_bits: u16,
     pub(crate) sample_rate: u32,
     pub(crate) bitrate: Option<u64>,
 }
@@ -84,7 +85,8 @@ fn audio(entry: &BoxRef<'_>, out: &mut Entry) -> Result<usize, Error> {
     let version = f.u16()?;
     f.skip(6)?;
     out.channels = f.u16()?;
-    f.skip(6)?;
+    out.sample_bits = f.u16()?;
+    f.skip(4)?;
     out.sample_rate = f.u32()? >> 16;
     Ok(match version {
         1 => 28 + 16,
@@ -128,6 +130,9 @@ fn codec_of(entry: &mut Entry, boxes: Boxes<'_>) -> Result<(), Error> {
         b"ac-3" => (CodecId::Ac3, body(b"dac3", 0)?),
         b"ec-3" => (CodecId::Eac3, body(b"dec3", 0)?),
         b".mp3" => (CodecId::Mp3, Bytes::new()),
+        b"alaw" => (CodecId::Pcma, Bytes::new()),
+        b"ulaw" => (CodecId::Pcmu, Bytes::new()),
+        b"sowt" if entry.sample_bits == 16 => (CodecId::Pcm, Bytes::new()),
         b"wvtt" => (CodecId::Webvtt, body(b"vttC", 0)?),
         b"mp4a" => {
             let direct = boxes.clone().find_kind(b"esds")?;

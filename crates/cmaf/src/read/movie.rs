@@ -250,12 +250,22 @@ fn info(mp4_id: u32, timescale: u32, language: Option<String>, entry: Entry) -> 
             video.color = video.color.or(entry.color);
         }
         MediaKind::Audio => {
+            // What `describe` says of G.711 is only what it is by default.
+            if matches!(codec, CodecId::Pcma | CodecId::Pcmu) {
+                info.audio = None;
+            }
             let audio = info.audio.get_or_insert_default();
             if audio.sample_rate == 0 {
                 audio.sample_rate = entry.sample_rate;
             }
             if audio.channels == 0 {
                 audio.channels = entry.channels;
+            }
+            if codec == CodecId::Mp3 && audio.sample_rate > 0 {
+                // The rate tells the standard, and that the length of frames (layer III).
+                let low = audio.sample_rate < 32_000;
+                audio.frame_samples = if low { 576 } else { 1_152 };
+                info.codec_string = Some(if low { "mp4a.69" } else { "mp4a.6B" }.to_owned());
             }
         }
         _ => {}

@@ -16,8 +16,8 @@ fn dump(bytes: &[u8]) -> String {
             let skip = match &found.kind {
                 b"moov" | b"trak" | b"mdia" | b"minf" | b"stbl" | b"dinf" | b"mvex" => Some(0),
                 b"stsd" | b"dref" => Some(8),
-                b"avc1" | b"hvc1" | b"av01" | b"vp09" => Some(78),
-                b"mp4a" | b"Opus" | b"fLaC" | b"ac-3" => Some(28),
+                b"avc1" | b"hvc1" | b"av01" | b"vp09" | b"vp08" => Some(78),
+                b"mp4a" | b"Opus" | b"fLaC" | b"ac-3" | b"ec-3" => Some(28),
                 _ => None,
             };
             let shown = found
@@ -180,10 +180,16 @@ fn one_track_is_cmaf() {
     );
 }
 
+/// STREAMINFO of 96 kHz, stereo, 24 bits.
+const FLAC: &[u8] = &[
+    0x80, 0, 0, 34, 0x10, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x17, 0x70, 0x03, 0x70, 0, 0, 0, 0, 1, 2,
+    3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+];
+
 #[test]
 fn records_find_their_boxes() {
     let line = |t: &TrackInfo| {
-        let text = dump(&InitSegment::build(&[t]).expect("builds").bytes);
+        let text = dump(&InitSegment::build_file(&[t]).expect("builds").bytes);
         let at = text.find("stsd").expect("stsd");
         let end = text.find("stts").expect("stts");
         text[at..end]
@@ -206,6 +212,12 @@ fn records_find_their_boxes() {
         audio(CodecId::Ac3, &[0x10, 0x3D, 0xC0], 48_000),
         audio(CodecId::Mp3, &[], 44_100),
         audio(CodecId::Mp3, &[], 22_050),
+        video(CodecId::Vp8, &[0, 30, 0x82, 2, 2, 2, 0, 0]),
+        audio(CodecId::Eac3, &[6, 0, 0x20, 0x0F, 0], 48_000),
+        audio(CodecId::Flac, FLAC, 96_000),
+        audio(CodecId::Pcma, &[], 8_000),
+        audio(CodecId::Pcmu, &[], 8_000),
+        audio(CodecId::Pcm, &[], 44_100),
     ];
     let all: Vec<String> = rows.iter().map(line).collect();
     expect![[r#"
@@ -216,7 +228,13 @@ fn records_find_their_boxes() {
         Opus (0x7)01(0x9)020010(0x4)bb800000 | dOps 000201380000bb80000000 | 
         ac-3 (0x7)01(0x9)020010(0x4)bb800000 | dac3 103dc0 | 
         mp4a (0x7)01(0x9)020010(0x4)ac440000 | esds (0x4)0315000000040d6b15(0x11)060102 | 
-        mp4a (0x7)01(0x9)020010(0x4)56220000 | esds (0x4)0315000000040d6915(0x11)060102 | "#]].assert_eq(&all.join("\n"));
+        mp4a (0x7)01(0x9)020010(0x4)56220000 | esds (0x4)0315000000040d6915(0x11)060102 | 
+        vp08 (0x7)01(0x16)050002d0004800000048(0x7)01(0x33)18ffff | vpcC 01(0x4)1e820202020000 | 
+        ec-3 (0x7)01(0x9)020010(0x4)bb800000 | dec3 0600200f00 | 
+        fLaC (0x7)01(0x9)020018(0x4)bb800000 | dfLa (0x4)80000022100010(0x7)17700370(0x4)0102030405060708090a0b0c0d0e0f10 | 
+        alaw (0x7)01(0x9)020010(0x4)1f400000 | 
+        ulaw (0x7)01(0x9)020010(0x4)1f400000 | 
+        sowt (0x7)01(0x9)020010(0x4)ac440000 | "#]].assert_eq(&all.join("\n"));
 }
 
 #[test]
@@ -229,10 +247,23 @@ fn what_cannot_be_written_is_said() {
             codec: CodecId::H264
         })
     );
-    let pcm = TrackInfo::new(TrackId::AUDIO, CodecId::Pcma);
+    for codec in [CodecId::Pcma, CodecId::Pcmu, CodecId::Pcm] {
+        let plain = TrackInfo::new(TrackId::AUDIO, codec);
+        assert_eq!(
+            InitSegment::build(&[&plain]).unwrap_err().to_string(),
+            format!("track 2: {codec} cannot be carried in fragmented MP4")
+        );
+        assert!(InitSegment::build_file(&[&plain]).is_ok(), "{codec}");
+    }
+    let jpeg = TrackInfo::new(TrackId::VIDEO, CodecId::Mjpeg);
     assert_eq!(
-        InitSegment::build(&[&pcm]).unwrap_err().to_string(),
-        "track 2: pcma cannot be carried in fragmented MP4"
+        InitSegment::build_file(&[&jpeg]).unwrap_err().to_string(),
+        "track 1: mjpeg cannot be carried in fragmented MP4"
     );
+    for codec in [CodecId::Ac3, CodecId::Eac3, CodecId::Flac] {
+        let unready = TrackInfo::new(TrackId::AUDIO, codec);
+        let error = InitSegment::build(&[&unready]).unwrap_err();
+        assert!(matches!(error, Error::BadConfig { .. }), "{codec}: {error}");
+    }
     assert_eq!(InitSegment::build(&[]), Err(Error::NoTracks));
 }

@@ -67,6 +67,10 @@ fn seeds() -> Vec<Vec<u8>> {
             Some(AUDIO[2].1),
             "+frag_keyframe+delay_moov+negative_cts_offsets",
         ),
+        make("seed-mp3", None, Some(AUDIO[4].1), flags),
+        make("seed-ac3", None, Some(AUDIO[5].1), flags),
+        make("seed-eac3", None, Some(AUDIO[6].1), flags),
+        make("seed-flac", None, Some(AUDIO[3].1), flags),
         Some(include_bytes!("data/one_frame.mp4").to_vec()),
     ]
     .into_iter()
@@ -79,10 +83,10 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn ten_thousand_mutations() {
+fn twenty_thousand_mutations() {
     let seeds = seeds();
     let mut rng = Rng(0x9E37_79B9_7F4A_7C15);
-    for round in 0..12_000 {
+    for round in 0..20_000 {
         let mut bytes = seeds[round % seeds.len()].clone();
         for _ in 0..=rng.below(4) {
             let at = rng.below(bytes.len());

@@ -38,6 +38,13 @@ pub(crate) const AUDIO: &[(&str, &str)] = &[
     ("mp3", "-c:a libmp3lame -ar 44100 -ac 2"),
     ("ac3", "-c:a ac3 -ar 48000 -ac 2"),
     ("eac3", "-c:a eac3 -ar 48000 -ac 2"),
+    ("mp3-low", "-c:a libmp3lame -ar 22050 -ac 1"),
+    ("ac3-5.1", "-c:a ac3 -ar 48000 -ac 6"),
+    ("eac3-5.1", "-c:a eac3 -ar 44100 -ac 6"),
+    (
+        "flac-24",
+        "-c:a flac -ar 96000 -ac 1 -sample_fmt s32 -strict -2",
+    ),
 ];
 
 static VERSION: LazyLock<Option<String>> = LazyLock::new(|| {
@@ -114,6 +121,54 @@ pub(crate) fn make(
         std::fs::rename(&part, &path).expect("same folder");
     }
     Some(std::fs::read(&path).expect("just made"))
+}
+
+/// Debian's ffmpeg and a static FFmpeg 9 (`$MILLSTREAM_FFMPEG9`, else that of `cargo xtask setup`), as far as they are there.
+pub(crate) fn ffmpegs() -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = VERSION.iter().map(|_| "ffmpeg".into()).collect();
+    match newest().filter(|p| p.is_file()) {
+        Some(path) => found.push(path),
+        None => eprintln!("skipped: no FFmpeg 9 (cargo xtask setup)"),
+    }
+    found
+}
+
+fn newest() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("MILLSTREAM_FFMPEG9") {
+        return Some(path.into());
+    }
+    let clients = match std::env::var_os("MILLSTREAM_CLIENTS") {
+        Some(dir) => PathBuf::from(dir),
+        None => PathBuf::from(std::env::var_os("HOME")?).join(".cache/millstream-clients"),
+    };
+    let pythons = std::fs::read_dir(clients.join("venv/lib")).ok()?;
+    let folders = pythons
+        .flatten()
+        .map(|p| p.path().join("site-packages/imageio_ffmpeg/binaries"));
+    folders
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flat_map(|files| files.flatten())
+        .map(|file| file.path())
+        .find(|p| {
+            p.file_name()
+                .is_some_and(|n| n.to_string_lossy().starts_with("ffmpeg-"))
+        })
+}
+
+/// Runs a program to a good end without a word of complaint, and returns what it printed.
+pub(crate) fn run(program: &Path, args: &[&str], line: &str) -> String {
+    let out = Command::new(program)
+        .args(args)
+        .args(line.split_whitespace())
+        .output()
+        .expect("it starts");
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(
+        out.status.success() && errors.trim().is_empty(),
+        "{} {args:?} {line}: {errors}",
+        program.display()
+    );
+    String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
 /// Writes bytes to a file for a tool to read.
