@@ -1,0 +1,387 @@
+//! Access units of sound: frames of a byte stream that PES packets cut where they like, and Opus packets.
+
+use bitstream::aac::{self, AdtsHeader, AudioSpecificConfig};
+use bitstream::{ac3, mp3, opus};
+use bytes::{Buf, Bytes};
+use core_frame::{AudioInfo, CodecId, FrameFlags, MediaTime, TrackInfo};
+
+use super::assembly::Unit;
+use super::latm::{self, Latm};
+use super::stream::{Context, Output};
+use crate::StreamKind;
+
+/// The start of a frame that waits for the next PES packet is never longer.
+const MOST_CARRIED: usize = 64 * 1024;
+
+/// A track of sound.
+#[derive(Debug)]
+pub(super) struct Sound {
+    state: State,
+    /// A time of the sender and the samples since, from which the times of frames without one follow.
+    anchor: Option<Anchor>,
+}
+
+/// What was announced, to know a change.
+#[derive(Debug)]
+enum State {
+    Adts(Option<AdtsHeader>),
+    Latm(Latm),
+    Mpeg(Option<mp3::FrameHeader>),
+    Ac3(Option<AudioInfo>),
+    Opus(Bytes),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    time: MediaTime,
+    samples: u64,
+    rate: u32,
+}
+
+impl Anchor {
+    /// Absolute times are converted, rounded durations are not added up.
+    fn now(self) -> MediaTime {
+        let samples = i64::try_from(self.samples).unwrap_or(i64::MAX);
+        self.time + MediaTime::from_ticks(samples, self.rate).unwrap_or_default()
+    }
+}
+
+/// The clock of one PES packet: frames that begin in it count from its time.
+struct Times {
+    time: Option<MediaTime>,
+    carried: usize,
+}
+
+impl Sound {
+    pub(super) fn new(kind: StreamKind, config: &Bytes) -> Self {
+        let state = match kind {
+            StreamKind::AacLatm => State::Latm(Latm::default()),
+            StreamKind::MpegAudio => State::Mpeg(None),
+            StreamKind::Ac3 | StreamKind::Eac3 => State::Ac3(None),
+            StreamKind::Opus => State::Opus(config.clone()),
+            _ => State::Adts(None),
+        };
+        Self {
+            state,
+            anchor: None,
+        }
+    }
+
+    /// Packets are missing: no time follows from what was before.
+    pub(super) fn lose(&mut self) {
+        self.anchor = None;
+    }
+
+    /// The frames of a PES packet; returns the start of a frame that goes on in the next.
+    pub(super) fn unit(&mut self, unit: Unit, output: &mut Output, cx: &mut Context<'_>) -> Bytes {
+        let mut times = Times {
+            time: unit.times(cx.clock).map(|(pts, _)| pts),
+            carried: unit.carried,
+        };
+        let data = unit.payload();
+        let rest = match &self.state {
+            State::Adts(_) => self.adts(&data, &mut times, output, cx),
+            State::Latm(_) => self.latm(&data, &mut times, output, cx),
+            State::Mpeg(_) => self.mpeg(&data, &mut times, output, cx),
+            State::Ac3(_) => self.ac3(&data, &mut times, output, cx),
+            State::Opus(_) => self.opus(&data, &mut times, output, cx),
+        };
+        if rest.is_empty() {
+            return rest;
+        }
+        if rest.len() > MOST_CARRIED {
+            output.lost(rest.len(), cx);
+            return Bytes::new();
+        }
+        // A copy, so that the next packet's first frame is in one piece.
+        Bytes::copy_from_slice(&rest)
+    }
+
+    fn adts(
+        &mut self,
+        data: &Bytes,
+        times: &mut Times,
+        output: &mut Output,
+        cx: &mut Context<'_>,
+    ) -> Bytes {
+        let mut frames = aac::adts_frames(data);
+        let mut at = 0;
+        while let Some((header, body)) = frames.next() {
+            let start = data.len() - frames.rest().len() - header.frame_length;
+            if start > at {
+                output.lost(start - at, cx);
+            }
+            at = start + header.frame_length;
+            let State::Adts(known) = &mut self.state else {
+                break;
+            };
+            if known.is_none_or(|k| !is_same_adts(&k, &header)) {
+                match describe_adts(output, &header) {
+                    Some(info) => output.announce(info, cx.out),
+                    None => {
+                        output.lost(header.frame_length, cx);
+                        continue;
+                    }
+                }
+                *known = Some(header);
+            }
+            if header.blocks > 1 {
+                // Several raw blocks behind one header cannot be told apart without decoding them.
+                output.lost(header.frame_length, cx);
+                continue;
+            }
+            let payload = data.slice_ref(body);
+            self.frame(payload, start, 1_024, header.sample_rate, times, output, cx);
+        }
+        data.slice_ref(frames.rest())
+    }
+
+    fn latm(
+        &mut self,
+        data: &Bytes,
+        times: &mut Times,
+        output: &mut Output,
+        cx: &mut Context<'_>,
+    ) -> Bytes {
+        let mut at = 0;
+        loop {
+            let rest = data.slice(at..);
+            let length = match latm::element_length(&rest) {
+                None => {
+                    let next = memchr::memchr(0x56, rest.get(1..).unwrap_or_default());
+                    let skip = next.map_or(rest.len(), |n| n + 1);
+                    output.lost(skip, cx);
+                    at += skip;
+                    continue;
+                }
+                Some(Some(length)) if rest.len() >= length => length,
+                Some(_) => return rest,
+            };
+            let State::Latm(latm) = &mut self.state else {
+                return Bytes::new();
+            };
+            let units = latm.element(rest.get(3..length).unwrap_or_default());
+            let config = latm.config.clone();
+            match (units, config) {
+                (Ok(units), Some((config, asc))) => {
+                    if output.announced.as_ref().is_none_or(|i| i.config != config)
+                        && let Some(track) = output.info.track
+                        && let Ok(info) = bitstream::describe(track, CodecId::Aac, config)
+                    {
+                        output.announce(info, cx.out);
+                    }
+                    for unit in units {
+                        let (samples, rate) = (asc.frame_samples(), asc.output_sample_rate());
+                        self.frame(unit, at, samples, rate, times, output, cx);
+                    }
+                }
+                // No configuration yet.
+                (Ok(_), None) => {}
+                (Err(_), _) => output.lost(length, cx),
+            }
+            at += length;
+        }
+    }
+
+    fn mpeg(
+        &mut self,
+        data: &Bytes,
+        times: &mut Times,
+        output: &mut Output,
+        cx: &mut Context<'_>,
+    ) -> Bytes {
+        let mut frames = mp3::frames(data);
+        let mut at = 0;
+        while let Some((header, frame)) = frames.next() {
+            let payload = data.slice_ref(frame);
+            let start = data.len() - frames.rest().len() - frame.len();
+            if start > at {
+                output.lost(start - at, cx);
+            }
+            at = start + frame.len();
+            let State::Mpeg(known) = &mut self.state else {
+                break;
+            };
+            if known
+                .as_ref()
+                .is_none_or(|k| !k.is_consistent_with(&header))
+                && let Some(track) = output.info.track
+            {
+                if let Some(info) = bitstream::describe_frame(track, CodecId::Mp3, &payload) {
+                    output.announce(info, cx.out);
+                }
+                *known = Some(header);
+            }
+            self.frame(
+                payload,
+                start,
+                header.samples(),
+                header.sample_rate,
+                times,
+                output,
+                cx,
+            );
+        }
+        data.slice_ref(frames.rest())
+    }
+
+    fn ac3(
+        &mut self,
+        data: &Bytes,
+        times: &mut Times,
+        output: &mut Output,
+        cx: &mut Context<'_>,
+    ) -> Bytes {
+        let mut units = ac3::access_units(data);
+        let mut at = 0;
+        while let Some(unit) = units.next() {
+            let payload = data.slice_ref(unit.data);
+            let start = data.len() - units.rest().len() - unit.data.len();
+            if start > at {
+                output.lost(start - at, cx);
+            }
+            at = start + unit.data.len();
+            let audio = unit.audio_info();
+            let State::Ac3(known) = &mut self.state else {
+                break;
+            };
+            if *known != Some(audio)
+                && let Some(track) = output.info.track
+            {
+                let codec = if unit.header.enhanced {
+                    CodecId::Eac3
+                } else {
+                    CodecId::Ac3
+                };
+                if let Some(info) = bitstream::describe_frame(track, codec, &payload) {
+                    output.announce(info, cx.out);
+                }
+                *known = Some(audio);
+            }
+            let (samples, rate) = (unit.header.samples(), unit.header.sample_rate);
+            self.frame(payload, start, samples, rate, times, output, cx);
+        }
+        data.slice_ref(units.rest())
+    }
+
+    /// Opus packets, each behind a control header ("Opus in MPEG-TS" §3): `0x3FF 11 | start_trim 1 | end_trim 1 |
+    /// extension 1 | reserved 2`, the size in bytes of 255 and a last one, then what the flags announce.
+    fn opus(
+        &mut self,
+        data: &Bytes,
+        times: &mut Times,
+        output: &mut Output,
+        cx: &mut Context<'_>,
+    ) -> Bytes {
+        if output.announced.is_none()
+            && let (State::Opus(config), Some(track)) = (&self.state, output.info.track)
+            && let Ok(info) = bitstream::describe(track, CodecId::Opus, config.clone())
+        {
+            output.announce(info, cx.out);
+        }
+        let mut rest = data.clone();
+        while !rest.is_empty() {
+            let start = data.len() - rest.len();
+            match opus_packet(&mut rest) {
+                Some(packet) if opus::packet_samples(&packet).is_ok() => {
+                    let samples = opus::packet_samples(&packet).unwrap_or_default();
+                    self.frame(packet, start, samples, opus::SAMPLE_RATE, times, output, cx);
+                }
+                _ => {
+                    output.lost(data.len() - start, cx);
+                    break;
+                }
+            }
+        }
+        Bytes::new()
+    }
+
+    fn frame(
+        &mut self,
+        payload: Bytes,
+        start: usize,
+        samples: u32,
+        rate: u32,
+        times: &mut Times,
+        output: &mut Output,
+        cx: &mut Context<'_>,
+    ) {
+        if start >= times.carried
+            && let Some(time) = times.time.take()
+        {
+            self.anchor = Some(Anchor {
+                time,
+                samples: 0,
+                rate,
+            });
+        }
+        // Without any time yet, a frame cannot be placed.
+        let Some(anchor) = &mut self.anchor else {
+            return;
+        };
+        if anchor.rate != rate {
+            *anchor = Anchor {
+                time: anchor.now(),
+                samples: 0,
+                rate,
+            };
+        }
+        let time = anchor.now();
+        anchor.samples += u64::from(samples);
+        let duration = MediaTime::from_ticks(i64::from(samples), rate).unwrap_or_default();
+        output.frame(payload, time, time, FrameFlags::KEY, duration, cx);
+    }
+}
+
+fn is_same_adts(a: &AdtsHeader, b: &AdtsHeader) -> bool {
+    a.object_type == b.object_type
+        && a.sample_rate == b.sample_rate
+        && a.channel_config == b.channel_config
+}
+
+fn describe_adts(output: &Output, header: &AdtsHeader) -> Option<TrackInfo> {
+    let config = AudioSpecificConfig::from_adts(header).ok()?.write().ok()?;
+    bitstream::describe(output.info.track?, CodecId::Aac, config).ok()
+}
+
+/// Takes an Opus packet and its control header off the front.
+fn opus_packet(rest: &mut Bytes) -> Option<Bytes> {
+    let head = u16::from_be_bytes(*rest.first_chunk::<2>()?);
+    if head >> 5 != 0x3FF {
+        return None;
+    }
+    rest.advance(2);
+    let mut size = 0;
+    loop {
+        let byte = rest.try_get_u8().ok()?;
+        size += usize::from(byte);
+        if byte != 255 {
+            break;
+        }
+    }
+    let mut skip = usize::from(head >> 4 & 1) * 2 + usize::from(head >> 3 & 1) * 2;
+    if head >> 2 & 1 == 1 {
+        skip += 1 + usize::from(*rest.get(skip)?);
+    }
+    if rest.len() < skip + size {
+        return None;
+    }
+    rest.advance(skip);
+    Some(rest.split_to(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opus_control_headers() {
+        let mut data = Bytes::from_static(&[
+            0x7F, 0xE0, 2, 0xAA, 0xBB, 0x7F, 0xF4, 1, 1, 0x38, 1, 9, 0xCC,
+        ]);
+        assert_eq!(opus_packet(&mut data).unwrap(), [0xAA, 0xBB][..]);
+        assert_eq!(opus_packet(&mut data).unwrap(), [0xCC][..]);
+        assert!(opus_packet(&mut Bytes::from_static(&[0x7F, 0xE0, 9, 1])).is_none());
+        assert!(opus_packet(&mut Bytes::from_static(&[0x7F, 0xA0, 1, 1])).is_none());
+    }
+}
