@@ -1,9 +1,21 @@
 //! What the two ends of a connection say about Enhanced RTMP in `connect` and its answer (E-RTMP v2, "Enhancing
-//! NetConnection connect Command").
+//! NetConnection connect Command"), and what a player gets for it.
+//!
+//! The policy towards players, where the query of the play URL does not say otherwise (`video=`, `audio=`, see
+//! [`core_frame::TrackChoice`]; `form=legacy` or `form=enhanced`):
+//!
+//! * **Who announces nothing** gets the first video and the first audio track, codecs beyond H.264, AAC, MP3 and G.711 by
+//!   their FourCC: ffmpeg and VLC read that without announcing it.
+//! * **Who lists codecs** gets those by their FourCC. Others take the legacy form where there is one (HEVC as codec
+//!   number 12), and are left out where there is none, so that the other track plays. A list that names no codec of a
+//!   kind (pictures, sound) says nothing about that kind.
+//! * **Who announces multitrack** gets every track; so does who asks by `video=all` or `audio=all`, and passes over what
+//!   it does not understand. All others get one track of a kind.
+//! * **Who announces nanoseconds** gets them in Enhanced bodies.
 
-use core_frame::{CodecId, MediaKind};
-use flv::FourCc;
+use core_frame::{CodecId, MediaKind, Pick, TrackChoice};
 use flv::amf0::Value;
+use flv::{CodecForm, FourCc, FourCcs, Layout};
 
 /// `capsEx`: the sender follows reconnect requests, or makes them.
 pub const RECONNECT: u32 = 1;
@@ -117,6 +129,42 @@ impl Enhanced {
     }
 }
 
+/// The layout of the other side's media, by the policy of this module. `query` is that of the play URL.
+///
+/// # Errors
+/// What is wrong with the query, for people.
+pub fn layout(query: &str, enhanced: Option<&Enhanced>) -> Result<Layout, String> {
+    let mut layout = Layout::of(TrackChoice::from_query(query).map_err(|e| e.to_string())?);
+    let value = |name: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let has = |caps| enhanced.is_some_and(|e| e.has(caps));
+    if has(MULTITRACK) {
+        for (name, pick) in [
+            ("video", &mut layout.choice.video),
+            ("audio", &mut layout.choice.audio),
+        ] {
+            if value(name).is_none() {
+                *pick = Pick::All;
+            }
+        }
+    }
+    let all = [&layout.choice.video, &layout.choice.audio].contains(&&Pick::All);
+    layout.codecs = match (value("form"), enhanced) {
+        (Some("legacy"), _) => CodecForm::Legacy,
+        (Some("enhanced"), _) | (None | Some(""), None) => CodecForm::Enhanced,
+        (None | Some(""), Some(enhanced)) => {
+            let taken = |code: &FourCc| code.codec().is_some_and(|codec| enhanced.takes(codec));
+            CodecForm::Only(FourCc::all().filter(taken).collect::<FourCcs>())
+        }
+        (Some(_), _) => return Err("form= takes legacy or enhanced".to_owned()),
+    };
+    layout.multitrack = all && layout.codecs != CodecForm::Legacy;
+    layout.nanos = has(NANOSECONDS | MOD_EX) && layout.codecs != CodecForm::Legacy;
+    Ok(layout)
+}
+
 fn is_code(text: &str) -> bool {
     text == "*" || (text.len() == 4 && text.bytes().all(|b| (b' '..=b'~').contains(&b)))
 }
@@ -166,6 +214,37 @@ mod tests {
         assert!(v2.has(RECONNECT | MULTITRACK) && !v2.has(MOD_EX));
         let caps_only = parsed(vec![("capsEx", 2.0.into())]).unwrap();
         assert_eq!(taken(&caps_only), [H265, Av1, Vp9, Opus, Flac]);
+    }
+
+    #[test]
+    fn what_a_player_gets() {
+        let get = |query: &str, enhanced: Option<Vec<(&str, Value)>>| {
+            let enhanced = enhanced.and_then(parsed);
+            layout(query, enhanced.as_ref()).map(|l| l.to_string())
+        };
+        let ok = |text: &str| Ok(text.to_owned());
+        let caps = |caps: u32| Some(vec![("capsEx", Value::from(caps))]);
+        let codes = |codes: &[&str]| Some(vec![("fourCcList", list(codes))]);
+        let usual = ok("video=main&audio=main&codecs=enhanced");
+        assert_eq!(get("token=x", None), usual);
+        assert_eq!(get("", codes(&["*"])), usual);
+        assert_eq!(get("form=enhanced", codes(&["hvc1"])), usual);
+        let legacy = ok("video=main&audio=main&codecs=legacy");
+        assert_eq!(get("form=legacy", None), legacy);
+        assert_eq!(get("form=legacy", caps(15)), legacy);
+        assert_eq!(get("", codes(&["avc1", "mp4a"])), legacy);
+        let ffmpeg = codes(&["hvc1", "Opus"]);
+        let list = "video=main&audio=main&codecs=hvc1+Opus";
+        assert_eq!(get("", ffmpeg), ok(list));
+        let all = "video=all&audio=all&codecs=enhanced&multitrack=yes";
+        assert_eq!(get("", caps(MULTITRACK)), ok(all));
+        assert_eq!(get("video=all&audio=all", None), ok(all));
+        assert_eq!(get("", caps(15)), ok(&format!("{all}&nanos=yes")));
+        let german = "video=main&audio=de&codecs=enhanced";
+        assert_eq!(get("audio=de&video=main", caps(MULTITRACK)), ok(german));
+        for bad in ["video=-1", "audio=%00", "form=flv"] {
+            assert!(get(bad, None).is_err(), "{bad}");
+        }
     }
 
     #[test]

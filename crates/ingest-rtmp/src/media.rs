@@ -4,17 +4,18 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use core_frame::{Limits, MediaFrame, TagValue, Tags, TrackInfo};
+use core_frame::{CodecId, Limits, MediaFrame, Tags, TrackId, TrackInfo};
 use flv::TagKind;
 
 use crate::Error;
 use crate::wire::aggregate::Aggregate;
-use crate::wire::command::amf0_part;
+use crate::wire::command::{as_amf0, is_aside};
 use crate::wire::message::{Message, MessageType};
 
 /// What a sender's media goes through.
 #[derive(Debug)]
 pub(crate) struct Ingest {
+    limits: Limits,
     demuxer: flv::Demuxer,
     events: flv::Events,
     /// Messages in a row that could not be used.
@@ -53,6 +54,7 @@ struct Scripts {
 impl Ingest {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
+            limits: limits.clone(),
             demuxer: flv::Demuxer::new(limits),
             events: flv::Events::new(),
             damaged: 0,
@@ -88,29 +90,32 @@ impl Ingest {
             MessageType::Audio => self.tag(TagKind::Audio, time, body(), out),
             MessageType::Video => self.tag(TagKind::Video, time, body(), out),
             MessageType::Data | MessageType::DataAmf3 => {
-                let body = slice_of(&message.body, amf0_part(message));
-                self.script(now, time, body, out)
+                if is_aside(message) {
+                    return Ok(());
+                }
+                if !self.admits(now, message.body.len(), out) {
+                    return Ok(());
+                }
+                match as_amf0(message, &self.limits) {
+                    Ok(body) => self.script(time, body, out),
+                    Err(e) => self.judge(Err(e.into()), out),
+                }
             }
             _ => Ok(()),
         }
     }
 
-    fn script(
-        &mut self,
-        now: Instant,
-        time: u32,
-        body: Bytes,
-        out: &mut impl FnMut(Media),
-    ) -> Result<(), Error> {
-        match self.scripts.admit(now, body.len()) {
-            Admitted::Yes => {}
-            Admitted::No { told: true } => return Ok(()),
-            Admitted::No { told: false } => {
-                let why = "more script messages in a second than 100 or 256 KiB: left out";
-                out(Media::Damaged(why.to_owned()));
-                return Ok(());
-            }
+    /// Whether this script message is still within the bounds of the second.
+    fn admits(&mut self, now: Instant, bytes: usize, out: &mut impl FnMut(Media)) -> bool {
+        let admitted = self.scripts.admit(now, bytes);
+        if let Admitted::No { told: false } = admitted {
+            let why = "more script messages in a second than 100 or 256 KiB: left out";
+            out(Media::Damaged(why.to_owned()));
         }
+        matches!(admitted, Admitted::Yes)
+    }
+
+    fn script(&mut self, time: u32, body: Bytes, out: &mut impl FnMut(Media)) -> Result<(), Error> {
         if body.starts_with(CLEAR_DATA_FRAME) {
             out(Media::Tags(Tags::default()));
             return Ok(());
@@ -130,10 +135,21 @@ impl Ingest {
             out(match event {
                 flv::Event::Track(track) => Media::Track(track),
                 flv::Event::Frame(frame) => Media::Frame(frame),
-                flv::Event::Metadata(metadata) => Media::Tags(tags(&metadata)),
+                flv::Event::Metadata(metadata) => Media::Tags(metadata.tags()),
+                flv::Event::Script(script) => Media::Frame(MediaFrame::new(
+                    TrackId::DATA,
+                    CodecId::Script,
+                    script.time,
+                    script.body,
+                )),
                 _ => continue,
             });
         }
+        self.judge(result, out)
+    }
+
+    /// A message that cannot be used is left out; many in a row, or a track that nobody can decode, end the stream.
+    fn judge(&mut self, result: flv::Result<()>, out: &mut impl FnMut(Media)) -> Result<(), Error> {
         match result {
             Ok(()) => {
                 self.damaged = 0;
@@ -179,18 +195,6 @@ impl Scripts {
     }
 }
 
-fn tags(metadata: &flv::Metadata) -> Tags {
-    let mut tags = Tags::default();
-    for (name, value) in &metadata.members {
-        match value {
-            flv::amf0::Value::String(text) => tags.set(name, TagValue::Text(text.clone())),
-            flv::amf0::Value::Number(n) => tags.set(name, TagValue::Number(*n)),
-            _ => false,
-        };
-    }
-    tags
-}
-
 /// An error and its causes in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -201,13 +205,4 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// Bytes of `part`, which lies inside `whole`, without a copy.
-fn slice_of(whole: &Bytes, part: &[u8]) -> Bytes {
-    if part.is_empty() {
-        Bytes::new()
-    } else {
-        whole.slice_ref(part)
-    }
 }

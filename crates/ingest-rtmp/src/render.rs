@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use core_frame::{
-    Epoch, MediaFrame, MediaKind, Preamble, Render, RenderOut, Slices, TrackId, TrackInfo,
-    TrackTable, ViewItem,
-};
+use core_frame::{Epoch, MediaFrame, Preamble, Render, RenderOut, Slices, TrackTable, ViewItem};
+use flv::{Layout, Plan, TagKind};
 use smallvec::smallvec;
 
 use crate::wire::chunk::put_message;
@@ -14,7 +12,7 @@ use crate::wire::message::MessageType;
 
 /// Chunk stream of audio.
 pub const AUDIO: u32 = 4;
-/// Chunk stream of metadata.
+/// Chunk stream of metadata and other script messages.
 pub const DATA: u32 = 5;
 /// Chunk stream of video.
 pub const VIDEO: u32 = 6;
@@ -24,11 +22,14 @@ const BLOCK: usize = 256 * 1024;
 /// Longest tag head and message header together.
 const HEADS: usize = 18 + flv::Head::MAX;
 
-/// Renders the first video and the first audio track of a stream as RTMP messages: one item a frame, each a whole
-/// message with a type 0 header and absolute time, so that a player may begin with any of them and skip any.
+/// Renders a stream as RTMP messages: one item a frame, each a whole message with a type 0 header and absolute time, so
+/// that a player may begin with any of them and skip any.
 ///
-/// Joiners get `onMetaData` and the codec configurations; players that are under way get them again when they change.
-/// Times are the stream's own, in milliseconds of 32 bits.
+/// Which tracks, and in which form, its [`Layout`] says. Script messages of the publisher go out as data messages, in
+/// order with the media.
+///
+/// Joiners get `onMetaData` and the codec configurations; players that are under way get them again when they change,
+/// and all of them in a new epoch. Times are the stream's own, in milliseconds of 32 bits.
 ///
 /// The messages of the frames that are rendered together lie one behind the other in memory ([`ViewItem::run`]), so that
 /// all a player has to write is usually one piece. That costs one copy of the media for each stream, whatever the number
@@ -37,9 +38,9 @@ const HEADS: usize = 18 + flv::Head::MAX;
 pub struct RtmpRender {
     message_stream: u32,
     chunk_size: u32,
-    video: Option<Arc<TrackInfo>>,
-    audio: Option<Arc<TrackInfo>>,
-    preamble: Option<(Epoch, Bytes)>,
+    layout: Layout,
+    plan: Plan,
+    headers: Option<(Epoch, Vec<(TagKind, Bytes)>)>,
     generation: u32,
     block: BytesMut,
     /// Items whose bytes are in the block, each with the place where they end.
@@ -47,21 +48,36 @@ pub struct RtmpRender {
     left_out: u64,
 }
 
+/// What names a view of such bytes: all that they depend on. Players and remote servers with the same name can share
+/// one.
+#[must_use]
+pub fn view_name(layout: &Layout, message_stream: u32, chunk_size: u32) -> String {
+    format!("rtmp/{message_stream}/{chunk_size}/{layout}")
+}
+
 impl RtmpRender {
-    /// A view for players that play on message stream `message_stream` (nearly always 1) and were told `chunk_size`.
+    /// A view for players that play on message stream `message_stream` (nearly always 1) and were told `chunk_size`, of
+    /// the first video and the first audio track.
     #[must_use]
     pub fn new(message_stream: u32, chunk_size: u32) -> Self {
         Self {
             message_stream,
             chunk_size: chunk_size.max(1),
-            video: None,
-            audio: None,
-            preamble: None,
+            layout: Layout::default(),
+            plan: Plan::default(),
+            headers: None,
             generation: 0,
             block: BytesMut::new(),
             pending: Vec::new(),
             left_out: 0,
         }
+    }
+
+    /// The same view of other tracks, or in other codec forms.
+    #[must_use]
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
     }
 
     /// Frames that RTMP cannot carry and that were left out.
@@ -70,25 +86,14 @@ impl RtmpRender {
         self.left_out
     }
 
-    fn track(&self, id: TrackId) -> Option<(MediaKind, &TrackInfo)> {
-        let is = |track: &&Arc<TrackInfo>| track.id == id;
-        let video = self.video.as_ref().filter(is);
-        let audio = || self.audio.as_ref().filter(is);
-        video.or_else(audio).map(|t| (t.kind(), t.as_ref()))
-    }
-
     fn message(&mut self, frame: &MediaFrame, seq: u64, out: &mut RenderOut) -> flv::Result<()> {
-        let Some((kind, track)) = self.track(frame.track) else {
+        let Some(body) = self.plan.body(frame)? else {
             return Ok(());
         };
-        let head = flv::body_head(frame, track)?;
-        let (chunk_stream, kind) = match kind {
-            MediaKind::Video => (VIDEO, MessageType::Video),
-            _ => (AUDIO, MessageType::Audio),
-        };
-        let chunks = 1 + frame.payload.len() / self.chunk_size as usize;
+        let (chunk_stream, kind) = carrier(body.kind);
+        let chunks = 1 + body.payload.len() / self.chunk_size as usize;
         let need = HEADS
-            .saturating_add(frame.payload.len())
+            .saturating_add(body.payload.len())
             .saturating_add(chunks.saturating_mul(8));
         if self.block.capacity().saturating_sub(self.block.len()) < need {
             self.emit(out);
@@ -99,14 +104,28 @@ impl RtmpRender {
             chunk_stream,
             kind,
             self.message_stream,
-            flv::timestamp_ms(frame.dts),
+            body.timestamp_ms,
             self.chunk_size,
-            &[head.as_ref(), &frame.payload],
+            &[body.head.as_ref(), &body.payload],
             &mut self.block,
         );
         let item = ViewItem::of(frame, seq, Slices::new());
         self.pending.push((item, self.block.len()));
         Ok(())
+    }
+
+    fn header_messages<'a>(
+        &self,
+        time: u32,
+        headers: impl IntoIterator<Item = &'a (TagKind, Bytes)>,
+    ) -> Bytes {
+        let mut bytes = BytesMut::new();
+        for (kind, body) in headers {
+            let (chunk_stream, kind) = carrier(*kind);
+            let (stream, size) = (self.message_stream, self.chunk_size);
+            put_message(chunk_stream, kind, stream, time, size, &[body], &mut bytes);
+        }
+        bytes.freeze()
     }
 
     /// Lets out what is pending, as one run of memory.
@@ -126,37 +145,43 @@ impl RtmpRender {
     }
 }
 
+/// Chunk stream and message type of a body.
+pub(crate) const fn carrier(kind: TagKind) -> (u32, MessageType) {
+    match kind {
+        TagKind::Audio => (AUDIO, MessageType::Audio),
+        TagKind::Script => (DATA, MessageType::Data),
+        TagKind::Video => (VIDEO, MessageType::Video),
+    }
+}
+
 impl Render for RtmpRender {
     fn tracks(&mut self, table: &Arc<TrackTable>, out: &mut RenderOut) {
         self.emit(out);
-        self.video = table.video().cloned();
-        self.audio = table.audio().cloned();
-        let mut bytes = BytesMut::new();
-        let time = flv::timestamp_ms(table.epoch.origin);
-        let mut put = |chunk_stream, kind, body: &[u8]| {
-            let (stream, size) = (self.message_stream, self.chunk_size);
-            put_message(chunk_stream, kind, stream, time, size, &[body], &mut bytes);
+        self.plan = self.layout.plan(table);
+        let headers = self.plan.headers();
+        let epoch = table.epoch.id;
+        let before = match &self.headers {
+            Some((was, before)) if *was == epoch => before.as_slice(),
+            _ => &[],
         };
-        put(DATA, MessageType::Data, &flv::metadata(table));
-        if let Some(body) = self.video.as_deref().and_then(flv::sequence_header) {
-            put(VIDEO, MessageType::Video, &body);
-        }
-        if let Some(body) = self.audio.as_deref().and_then(flv::sequence_header) {
-            put(AUDIO, MessageType::Audio, &body);
-        }
-        let headers = bytes.freeze();
-        let is_same =
-            |(epoch, before): &(Epoch, Bytes)| *epoch == table.epoch.id && *before == headers;
-        if self.preamble.as_ref().is_some_and(is_same) {
+        if headers == before {
             return;
         }
-        self.preamble = Some((table.epoch.id, headers.clone()));
+        let changed = headers.iter().filter(|header| !before.contains(header));
+        let time = flv::timestamp_ms(table.epoch.origin);
+        let update = self.header_messages(time, changed);
+        let join = if before.is_empty() {
+            update.clone()
+        } else {
+            self.header_messages(time, &headers)
+        };
+        self.headers = Some((epoch, headers));
         self.generation = self.generation.wrapping_add(1);
         out.preamble(Preamble {
             generation: self.generation,
-            epoch: table.epoch.id,
-            join: smallvec![headers.clone()],
-            update: smallvec![headers],
+            epoch,
+            join: smallvec![join],
+            update: smallvec![update],
             text: None,
         });
     }
@@ -177,7 +202,7 @@ mod tests {
     use super::*;
     use crate::wire::chunk::{ChunkLimits, ChunkReader};
     use crate::wire::message::Message;
-    use core_frame::{CodecId, Limits, RenderStep};
+    use core_frame::{CodecId, Limits, RenderStep, TrackId, TrackInfo};
 
     fn read(bytes: &[u8], chunk_size: u32) -> Vec<Message> {
         let mut reader = ChunkReader::new(ChunkLimits::publishing(&Limits::default()), 0);

@@ -5,8 +5,7 @@ use flv::amf0::Value;
 use super::{Config, Role};
 use crate::Error;
 use crate::enhanced::{CAN_DECODE, CAN_ENCODE, CAN_FORWARD, Enhanced};
-use crate::wire::command::{Command, amf0_part};
-use crate::wire::message::{Message, MessageType};
+use crate::wire::command::Command;
 
 /// Longest text of a server that goes to errors and events, in characters.
 const TEXT: usize = 256;
@@ -96,21 +95,6 @@ pub(super) fn refused(command: &Command) -> Error {
     } else {
         code
     })
-}
-
-/// Data messages that are about the connection and not of the stream: `|RtmpSampleAccess`, and the statuses and play
-/// statuses that some servers send as data.
-pub(super) fn is_aside(message: &Message) -> bool {
-    const ASIDE: [&[u8]; 3] = [
-        b"\x02\x00\x11|RtmpSampleAccess",
-        b"\x02\x00\x08onStatus",
-        b"\x02\x00\x0ConPlayStatus",
-    ];
-    let is_data = matches!(message.kind, MessageType::Data | MessageType::DataAmf3);
-    is_data
-        && ASIDE
-            .iter()
-            .any(|name| amf0_part(message).starts_with(name))
 }
 
 fn visible(text: &str) -> String {

@@ -19,7 +19,7 @@ use crate::media::{self, Ingest};
 use crate::session::TimerReason;
 use crate::wire::aggregate::Aggregate;
 use crate::wire::chunk::{ChunkLimits, ChunkReader, ChunkWriter};
-use crate::wire::command::Command;
+use crate::wire::command::{Command, is_aside};
 use crate::wire::handshake::{ClientHandshake, PACKET};
 use crate::wire::message::{Control, Message, MessageType};
 
@@ -223,11 +223,7 @@ impl Session {
         if self.step != Step::Started {
             return Err(Error::Caller("media before publishing began"));
         }
-        let (chunk_stream, kind) = match kind {
-            TagKind::Audio => (crate::render::AUDIO, MessageType::Audio),
-            TagKind::Script => (crate::render::DATA, MessageType::Data),
-            TagKind::Video => (crate::render::VIDEO, MessageType::Video),
-        };
+        let (chunk_stream, kind) = crate::render::carrier(kind);
         let stream = self.stream;
         self.writer
             .write(chunk_stream, kind, stream, timestamp, body, &mut self.bytes);
@@ -296,7 +292,7 @@ impl Session {
     }
 
     fn media(&mut self, now: Instant, message: Message) -> Result<(), Error> {
-        if connect::is_aside(&message) {
+        if is_aside(&message) {
             return Ok(());
         }
         let Some(mut ingest) = self.ingest.take() else {

@@ -1,6 +1,7 @@
 //! `play`: the request, and how a play ends.
 
 use core_frame::{Secret, StreamKey};
+use flv::Layout;
 use flv::amf0::Value;
 
 /// A peer that wants to play.
@@ -15,6 +16,9 @@ pub struct Request {
     pub query: Secret,
     /// The message stream the media belongs on.
     pub stream: u32,
+    /// What it gets, by what it asks for in the query and what it said of itself ([`crate::enhanced`]): for
+    /// [`RtmpRender::layout`](crate::render::RtmpRender::layout).
+    pub layout: Layout,
 }
 
 /// Why a play ends from our side.

@@ -7,6 +7,7 @@ use flv::amf0::Value;
 
 use super::name::{self, Name};
 use super::{Event, Phase, Session, play, publish};
+use crate::enhanced;
 use crate::wire::command::Command;
 use crate::wire::message::Control;
 
@@ -84,11 +85,17 @@ impl Session {
             Err(e) => return self.refuse_play(stream, publish::Reject::NotFound, e.to_string()),
         };
         let queries = [name.query.as_str(), self.app.query.as_str()];
+        let query = name::query(queries);
+        let layout = match enhanced::layout(query.expose(), self.enhanced.as_ref()) {
+            Ok(layout) => layout,
+            Err(why) => return self.refuse_play(stream, publish::Reject::Failed, why),
+        };
         let request = play::Request {
             token: name::token(queries),
-            query: name::query(queries),
+            query,
             stream,
             key,
+            layout,
         };
         self.phase = Phase::PlayAsked {
             stream,

@@ -37,14 +37,12 @@ impl Command {
         Self::new("onStatus", 0.0, vec![info(level, code, description)])
     }
 
-    /// Reads a command message. The AMF3 form (type 17) is read when its values are AMF0, which is what senders of it do
-    /// until they need more.
+    /// Reads a command message: AMF0, or in the form of type 17 AMF0 whose values may be switched to AMF3.
     ///
     /// # Errors
-    /// Where the body is no AMF0, passes a limit, or does not begin with a name.
+    /// Where the body is neither, passes a limit, or does not begin with a name.
     pub fn parse(message: &Message, limits: &Limits) -> Result<Self, amf0::Error> {
-        let body = amf0_part(message);
-        let mut reader = amf0::Reader::new(body, limits);
+        let mut reader = reader(message, limits);
         let name = match reader.read()? {
             Value::String(name) => name,
             _ => {
@@ -108,12 +106,46 @@ pub fn info(level: &str, code: &str, description: &str) -> Value {
     ])
 }
 
-/// The AMF0 bytes of a command or data message: the AMF3 forms have one more byte in front.
-pub(crate) fn amf0_part(message: &Message) -> &[u8] {
-    match (message.kind, message.body.split_first()) {
-        (MessageType::CommandAmf3 | MessageType::DataAmf3, Some((0, rest))) => rest,
-        _ => &message.body,
+/// Reads the values of a command or data message, in either of its two forms.
+pub(crate) fn reader<'a>(message: &'a Message, limits: &Limits) -> amf0::Reader<'a> {
+    match message.kind {
+        MessageType::CommandAmf3 | MessageType::DataAmf3 => {
+            amf0::Reader::of_amf3_message(&message.body, limits)
+        }
+        _ => amf0::Reader::new(&message.body, limits),
     }
+}
+
+/// The values of a data message as AMF0, which is what everyone reads: those of type 15 without their selector, and
+/// written anew where one of them was AMF3.
+pub(crate) fn as_amf0(message: &Message, limits: &Limits) -> Result<Bytes, amf0::Error> {
+    if message.kind != MessageType::DataAmf3 {
+        return Ok(message.body.clone());
+    }
+    let mut values = reader(message, limits);
+    let start = values.offset();
+    let read: Vec<Value> = values.by_ref().collect::<Result<_, _>>()?;
+    Ok(if values.has_amf3() {
+        amf0::write(&read)
+    } else {
+        message.body.slice(start.min(message.body.len())..)
+    })
+}
+
+/// Data messages that are about the connection and not of the stream: `|RtmpSampleAccess`, and the statuses and play
+/// statuses that some servers send as data.
+pub(crate) fn is_aside(message: &Message) -> bool {
+    const ASIDE: [&[u8]; 3] = [
+        b"\x02\x00\x11|RtmpSampleAccess",
+        b"\x02\x00\x08onStatus",
+        b"\x02\x00\x0ConPlayStatus",
+    ];
+    let body = match message.kind {
+        MessageType::Data => &message.body[..],
+        MessageType::DataAmf3 => message.body.strip_prefix(&[0]).unwrap_or(&message.body),
+        _ => return false,
+    };
+    ASIDE.iter().any(|name| body.starts_with(name))
 }
 
 #[cfg(test)]
@@ -152,6 +184,32 @@ mod tests {
         for len in 0..body.len() {
             let _ = Command::parse(&message(MessageType::Command, body.slice(..len)), &limits);
         }
+    }
+
+    #[test]
+    fn values_may_be_switched_to_amf3() {
+        // What Flash Player sends with objectEncoding 3: the name and the number in AMF0, the rest behind the switch.
+        let body =
+            b"\0\x02\0\x07connect\0\x3F\xF0\0\0\0\0\0\0\x11\x0A\x0B\x01\x07app\x06\x09live\x01";
+        let body = Bytes::from_static(body);
+        let limits = Limits::default();
+        let command = Command::parse(&message(MessageType::CommandAmf3, body.clone()), &limits);
+        let app = command.unwrap().object.get("app").cloned();
+        assert_eq!(app, Some(Value::from("live")));
+        let as_amf0 = |kind, body: &Bytes| as_amf0(&message(kind, body.clone()), &limits);
+        let rewritten = as_amf0(MessageType::DataAmf3, &body).unwrap();
+        let object = Value::object([("app", "live")]);
+        assert_eq!(
+            rewritten,
+            amf0::write(&["connect".into(), 1.0.into(), object])
+        );
+        for plain in [&b"\0\x02\0\x03cue"[..], b"\x02\0\x03cue"] {
+            let plain = Bytes::copy_from_slice(plain);
+            let cut = as_amf0(MessageType::DataAmf3, &plain).unwrap();
+            assert_eq!(cut, b"\x02\0\x03cue"[..]);
+            assert_eq!(cut.as_ptr_range().end, plain.as_ptr_range().end, "no copy");
+        }
+        assert!(as_amf0(MessageType::DataAmf3, &body.slice(..22)).is_err());
     }
 
     #[test]

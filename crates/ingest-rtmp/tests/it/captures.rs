@@ -131,7 +131,7 @@ fn ffmpeg_9_h264_mp3() {
             publish live/cam live
             tags true
             track 1 h264 avc1.42d00b Some((64, 64)) None
-            track 2 mp3 mp4a.6B None Some((44100, 1))
+            track 2 mp3 mp4a.6B None Some((48000, 1))
             unpublished
             25 pictures (3 key), 43 sounds, 18800 bytes, to 1008 ms
         "#]],

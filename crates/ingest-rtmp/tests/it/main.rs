@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+// The name that other crates know it by, so that the fuzz targets can share the operations.
+extern crate millstream_ingest_rtmp as ingest_rtmp;
+
 #[cfg(feature = "net")]
 mod access;
 mod bad_input;
 mod captures;
+mod client_session;
 mod dialogue;
+mod lifecycle;
 mod pair;
 #[cfg(feature = "net")]
 mod payloads_are_equal;
@@ -14,6 +19,7 @@ mod payloads_are_equal;
 mod real_clients;
 #[cfg(feature = "net")]
 mod rig;
+mod said;
 #[cfg(feature = "net")]
 mod slow_players;
 mod timeouts;

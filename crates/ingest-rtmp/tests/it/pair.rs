@@ -144,6 +144,12 @@ impl Raw {
         result
     }
 
+    pub(crate) fn accept_play(&mut self) -> Result<(), Error> {
+        let result = self.server.accept_play(self.now);
+        self.take();
+        result
+    }
+
     pub(crate) fn reject(&mut self, reject: session::Reject, why: &str) -> Result<(), Error> {
         let result = self.server.reject(self.now, reject, why);
         self.take();
