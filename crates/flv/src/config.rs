@@ -36,7 +36,8 @@ pub(crate) fn from_wire(codec: CodecId, body: &[u8]) -> Result<Record> {
         CodecId::Vp8 | CodecId::Vp9 => Ok(plain(Bytes::copy_from_slice(
             body.strip_prefix(&[1, 0, 0, 0]).unwrap_or(body),
         ))),
-        CodecId::Flac => Ok(plain(flac_blocks(body))),
+        // Each frame of these tells all there is; what a sender puts here is no record anyone agreed on.
+        CodecId::Ac3 | CodecId::Eac3 | CodecId::Mp3 => Ok(plain(Bytes::new())),
         _ => Ok(plain(Bytes::copy_from_slice(body))),
     }
 }
@@ -54,6 +55,7 @@ pub(crate) fn put_wire(codec: CodecId, config: &[u8], out: &mut BytesMut) {
                 out.put_slice(&head.write_opus_head());
             }
         }
+        CodecId::Ac3 | CodecId::Eac3 | CodecId::Mp3 => {}
         CodecId::Flac if !config.is_empty() => {
             out.put_slice(b"fLaC");
             out.put_slice(config);
@@ -76,18 +78,6 @@ fn nal_record(body: &[u8], at: usize, shift: u32) -> Record {
     }
 }
 
-/// FLAC metadata blocks as the `dfLa` box holds them: without the signature that E-RTMP puts before them. FFmpeg 9
-/// writes the bare 34 bytes of STREAMINFO; they get their block header (RFC 9639 §8.1: last block, type 0).
-fn flac_blocks(body: &[u8]) -> Bytes {
-    let blocks = body.strip_prefix(b"fLaC").unwrap_or(body);
-    let mut out = BytesMut::with_capacity(blocks.len() + 4);
-    if blocks.len() == 34 {
-        out.put_slice(&[0x80, 0, 0, 34]);
-    }
-    out.put_slice(blocks);
-    out.freeze()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +91,17 @@ mod tests {
             &mut out,
         );
         assert_eq!(out[..], b"OpusHead\x01\x02\x38\x01\x80\xbb\0\0\x01\0\0"[..]);
+    }
+
+    #[test]
+    fn codecs_without_a_record_on_the_wire_have_none() {
+        for codec in [CodecId::Ac3, CodecId::Eac3, CodecId::Mp3] {
+            let mut out = BytesMut::new();
+            put_wire(codec, &[0x10, 0x3D, 0xE0], &mut out);
+            assert!(out.is_empty(), "{codec}");
+            let record = from_wire(codec, &[0x10, 0x3D, 0xE0]).unwrap();
+            assert!(record.config.is_empty(), "{codec}");
+        }
     }
 
     #[test]

@@ -170,8 +170,10 @@ mod tests {
         layout.codecs = CodecForm::Only(FourCcs::ALL);
         assert_eq!(layout.to_string(), Layout::default().to_string());
         layout.codecs = CodecForm::Only([FourCc(*b"avc1")].into_iter().collect());
-        let mut legacy = Layout::default();
-        legacy.codecs = CodecForm::Legacy;
+        let legacy = Layout {
+            codecs: CodecForm::Legacy,
+            ..Layout::default()
+        };
         assert_eq!(layout.to_string(), legacy.to_string());
         // A second track is written by its FourCC only, so there it does.
         layout.multitrack = true;

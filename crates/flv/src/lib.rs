@@ -58,6 +58,7 @@ mod mux;
 mod plan;
 mod read;
 mod render;
+pub mod scte35;
 pub mod tag;
 mod track;
 mod write;

@@ -290,8 +290,9 @@ fn legacy_audio(track: &TrackInfo) -> Result<u8> {
         CodecId::Mp3 if audio.sample_rate == 8_000 => (14, rate),
         // MP3 frames tell their own rate; the field has no name for 32 or 48 kHz.
         CodecId::Mp3 => (2, rate),
-        CodecId::Pcma if audio.sample_rate == 8_000 => (7, rate),
-        CodecId::Pcmu if audio.sample_rate == 8_000 => (8, rate),
+        // These are of 8 kHz by themselves; FFmpeg leaves the field at 0.
+        CodecId::Pcma if audio.sample_rate == 8_000 => (7, 0),
+        CodecId::Pcmu if audio.sample_rate == 8_000 => (8, 0),
         CodecId::Pcm if matches!(audio.sample_rate, 5_512 | 11_025 | 22_050 | 44_100) => (3, rate),
         CodecId::Pcma | CodecId::Pcmu | CodecId::Pcm => {
             return Err(Error::Unsupported("an audio rate that FLV cannot carry"));

@@ -8,7 +8,7 @@ use core_frame::{
 };
 
 use crate::mux::{Coding, Head, Wire};
-use crate::{Error, Layout, TagKind, error::Result, metadata, timestamp_ms, track_index};
+use crate::{Error, Layout, TagKind, error::Result, metadata, scte35, timestamp_ms, track_index};
 
 /// The body of a tag or message: some bytes, then the payload of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,7 +167,8 @@ impl Plan {
         metadata::write(&self.lines, &self.tags, self.multitrack)
     }
 
-    /// The body of a frame; nothing when its track is not wanted. Script messages are always written, as they came.
+    /// The body of a frame; nothing when its track is not wanted. Script messages are always written, as they came;
+    /// SCTE 35 as [`scte35::to_script`] says it.
     ///
     /// # Errors
     /// The track is wanted, but FLV, or the receiver, cannot carry the frame.
@@ -204,6 +205,7 @@ impl Plan {
         };
         Ok(match frame.codec {
             CodecId::Script => Some(script(frame.payload.clone())),
+            CodecId::Scte35 => Some(script(scte35::to_script(&frame.payload, frame.pts)?)),
             _ => None,
         })
     }

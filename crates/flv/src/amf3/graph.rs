@@ -95,15 +95,15 @@ impl Graph {
             Ok(String::from_utf8_lossy(slice(bytes, span)).into_owned())
         };
         match node {
-            Node::Plain(value) => return Ok(value),
-            Node::Text(span) => return text(span).map(Value::String),
-            Node::Xml(span) => return text(span).map(Value::Xml),
+            Node::Plain(value) => Ok(value),
+            Node::Text(span) => text(span).map(Value::String),
+            Node::Xml(span) => text(span).map(Value::Xml),
             Node::Bytes(span) => {
                 text(span)?;
-                return Ok(Value::ByteArray(slice(bytes, span).to_vec()));
+                Ok(Value::ByteArray(slice(bytes, span).to_vec()))
             }
             _ if depth >= budget.depth_max => {
-                return Err("nested deeper than the limit of AMF depth, or in a circle");
+                Err("nested deeper than the limit of AMF depth, or in a circle")
             }
             Node::Wrapper(inner) => self.tree(inner, depth + 1, bytes, budget),
             Node::List(items) => {

@@ -1,5 +1,6 @@
 //! The live demuxer: message bodies in, tracks and frames out.
 
+mod script;
 mod track;
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use core_frame::{
 use crate::amf0::{self, Value};
 use crate::tag::{Packet, PacketKind, Tag, parse_audio, parse_video};
 use crate::{Error, Metadata, TagKind, error::Result, track_id};
+pub use script::Script;
 use track::{Stamp, Track};
 
 /// Tracks one sender may have; more would be an attack.
@@ -31,17 +33,6 @@ pub enum Event {
     Script(Script),
     /// The sender ended the sequence of this track; media may go on after a new configuration.
     EndOfSequence(TrackId),
-}
-
-/// A script message other than `onMetaData`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Script {
-    /// The name: the first string of the body.
-    pub name: String,
-    /// Its time.
-    pub time: MediaTime,
-    /// The whole body, the name included.
-    pub body: Bytes,
 }
 
 /// Where a [`Demuxer`] puts its events, in order. Keep one and drain it after each push: it allocates once.
@@ -240,6 +231,7 @@ impl Demuxer {
                 if frame.is_keyframe() {
                     track.key_frame_size(&frame.payload, metadata, out);
                 }
+                track.follow(&frame.payload, metadata, out);
                 out.0.push_back(Event::Frame(frame));
                 Ok(())
             }
@@ -248,7 +240,8 @@ impl Demuxer {
                 channels,
             } => {
                 let frame = track.frame(stamp, 0, packet.payload, &self.limits)?;
-                track.announce_raw(sample_rate, channels, metadata, out)?;
+                track.announce_raw(&frame.payload, sample_rate, channels, metadata, out)?;
+                track.follow(&frame.payload, metadata, out);
                 out.0.push_back(Event::Frame(frame));
                 Ok(())
             }
@@ -259,36 +252,19 @@ impl Demuxer {
         if body.is_empty() {
             return Ok(());
         }
-        let not_named = Error::invalid("script message", "it begins with a name");
-        let mut start = 0;
-        let mut reader = amf0::Reader::new(&body, &self.limits);
-        let mut first = reader.read()?;
-        if first.as_str() == Some("@setDataFrame") {
-            start = reader.offset();
-            first = reader.read()?;
-        }
-        let name = first.as_str().ok_or(not_named)?;
-        if name == "onMetaData" {
-            let value = if reader.is_empty() {
-                Value::Null
-            } else {
-                reader.read()?
-            };
-            let metadata = Metadata::parse(&value, body.slice(start..));
-            out.0.push_back(Event::Metadata(Box::new(metadata.clone())));
-            let metadata = self.metadata.insert(metadata);
-            for track in &mut self.tracks {
-                track.announce_again(Some(metadata), out);
-            }
-            return Ok(());
-        }
         // A copy of the clock: data may be stamped 0 and must not move the media.
         let time = self.clock.clone().unwrap(u64::from(timestamp_ms));
-        out.0.push_back(Event::Script(Script {
-            name: name.to_owned(),
-            time: MediaTime::from_millis(time),
-            body: body.slice(start..),
-        }));
+        let time = MediaTime::from_millis(time);
+        match script::read(body, time, &self.limits)? {
+            script::Said::Metadata(metadata) => {
+                out.0.push_back(Event::Metadata(metadata.clone()));
+                let metadata = self.metadata.insert(*metadata);
+                for track in &mut self.tracks {
+                    track.announce_again(Some(metadata), out);
+                }
+            }
+            script::Said::Other(script) => out.0.push_back(Event::Script(script)),
+        }
         Ok(())
     }
 }

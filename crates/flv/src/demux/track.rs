@@ -17,13 +17,17 @@ pub(super) struct Track {
     pub(super) codec: CodecId,
     /// The configuration as it came, to know it again; `None` until there was one.
     wire: Option<Bytes>,
-    /// The sequence start was empty: the configuration is to be taken from the first access unit that holds one.
+    /// The sequence start was empty, or says nothing: the configuration is to be taken from the first access unit that
+    /// holds one.
     late: bool,
     length_size: usize,
     pub(super) color: Option<ColorInfo>,
     pub(super) channels: Option<Channels>,
     /// Rate and channels of the legacy tag header that the track was announced with.
     raw: Option<AudioInfo>,
+    /// What the frames say of their sound, where each says it: as announced, and as of late.
+    heard: Option<AudioInfo>,
+    changing: Option<AudioInfo>,
     /// Size of the last key frame, where only key frames tell it.
     size: Option<(u32, u32)>,
     /// What was announced; frames flow only under it.
@@ -49,6 +53,8 @@ impl Track {
             color: None,
             channels: None,
             raw: None,
+            heard: None,
+            changing: None,
             size: None,
             info: None,
             classifier: Classifier::unconfigured(codec),
@@ -70,7 +76,16 @@ impl Track {
         self.late = record.config.is_empty()
             && matches!(
                 self.codec,
-                CodecId::H264 | CodecId::H265 | CodecId::H266 | CodecId::Av1 | CodecId::Vp9
+                CodecId::H264
+                    | CodecId::H265
+                    | CodecId::H266
+                    | CodecId::Av1
+                    | CodecId::Vp8
+                    | CodecId::Vp9
+                    | CodecId::Mp3
+                    | CodecId::Ac3
+                    | CodecId::Eac3
+                    | CodecId::Flac
             );
         // A copy, so that a few bytes do not keep a whole message alive.
         self.wire = Some(Bytes::copy_from_slice(body));
@@ -89,15 +104,25 @@ impl Track {
         metadata: Option<&Metadata>,
         out: &mut Events,
     ) -> Result<()> {
-        let mut info = bitstream::describe(self.id, self.codec, config).map_err(Error::Config)?;
+        let info = bitstream::describe(self.id, self.codec, config).map_err(Error::Config)?;
+        self.announce_info(info, was.as_ref(), metadata, out);
+        Ok(())
+    }
+
+    fn announce_info(
+        &mut self,
+        mut info: TrackInfo,
+        was: Option<&TrackInfo>,
+        metadata: Option<&Metadata>,
+        out: &mut Events,
+    ) {
         info.timescale = 1_000;
         self.classifier = Classifier::new(self.codec, &info.config);
         self.complete(&mut info, metadata);
-        if was.as_ref() != Some(&info) {
+        if was != Some(&info) {
             out.0.push_back(Event::Track(Box::new(info.clone())));
         }
         self.info = Some(info);
-        Ok(())
     }
 
     /// Something beside the configuration changed.
@@ -164,22 +189,52 @@ impl Track {
         if self.info.is_some() {
             return Ok(true);
         }
-        let in_band = match self.codec {
-            CodecId::H264 | CodecId::H265 | CodecId::H266 if !self.late => None,
-            CodecId::Aac => None,
-            CodecId::Mp3 | CodecId::Ac3 | CodecId::Eac3 | CodecId::Opus | CodecId::Flac => {
-                Some(Bytes::new())
+        let config = match self.codec {
+            CodecId::H264 | CodecId::H265 | CodecId::H266 if !self.late => return Ok(false),
+            CodecId::Aac => return Ok(false),
+            codec if says_all_itself(codec) => {
+                let Some(info) = bitstream::describe_frame(self.id, codec, payload) else {
+                    return Ok(false);
+                };
+                self.heard = bitstream::frame_audio(codec, payload);
+                self.announce_info(info, None, metadata, out);
+                self.late = false;
+                return Ok(true);
             }
-            CodecId::Vp8 => Some(Bytes::new()),
             codec => bitstream::config_in_band(codec, payload),
         };
-        match in_band {
-            Some(config) => {
-                self.announce(config, None, metadata, out)?;
-                self.late = false;
-                Ok(true)
-            }
-            None => Ok(false),
+        let Some(config) = config else {
+            return Ok(false);
+        };
+        self.announce(config, None, metadata, out)?;
+        self.late = false;
+        Ok(true)
+    }
+
+    /// MP3, AC-3 and Enhanced AC-3 have no configuration on the wire: what their frames say is followed. Two in a row have
+    /// to say it, so that one damaged header changes nothing.
+    pub(super) fn follow(
+        &mut self,
+        payload: &Bytes,
+        metadata: Option<&Metadata>,
+        out: &mut Events,
+    ) {
+        if !matches!(self.codec, CodecId::Mp3 | CodecId::Ac3 | CodecId::Eac3) {
+            return;
+        }
+        let essence = |a: AudioInfo| (a.sample_rate, a.channels);
+        let now = bitstream::frame_audio(self.codec, payload);
+        if now.is_none() || now.map(essence) == self.heard.map(essence) {
+            self.changing = None;
+            return;
+        }
+        if self.changing.replace(now.unwrap_or_default()).map(essence) != now.map(essence) {
+            return;
+        }
+        if let Some(info) = bitstream::describe_frame(self.id, self.codec, payload) {
+            (self.heard, self.changing) = (now, None);
+            let was = self.info.take();
+            self.announce_info(info, was.as_ref(), metadata, out);
         }
     }
 
@@ -200,9 +255,11 @@ impl Track {
         }
     }
 
-    /// Announces a track that has no configuration beyond its tag header.
+    /// Announces a track that has no configuration beyond its tag header. MP3 tells more than that: 32 and 48 kHz have no
+    /// number there.
     pub(super) fn announce_raw(
         &mut self,
+        payload: &Bytes,
         sample_rate: u32,
         channels: u16,
         metadata: Option<&Metadata>,
@@ -213,7 +270,10 @@ impl Track {
             channels,
             frame_samples: 0,
         };
-        if self.info.is_some() && self.raw == Some(audio) {
+        if self.info.is_some() && (self.raw == Some(audio) || self.heard.is_some()) {
+            return Ok(());
+        }
+        if self.codec == CodecId::Mp3 && self.ensure_announced(payload, metadata, out)? {
             return Ok(());
         }
         let mut info =
@@ -274,6 +334,14 @@ impl Track {
         }
         flags
     }
+}
+
+/// Codecs of which a frame tells everything, or of which there is nothing to tell.
+const fn says_all_itself(codec: CodecId) -> bool {
+    matches!(
+        codec,
+        CodecId::Vp8 | CodecId::Mp3 | CodecId::Ac3 | CodecId::Eac3 | CodecId::Flac | CodecId::Opus
+    )
 }
 
 /// What the sender says of this one track.

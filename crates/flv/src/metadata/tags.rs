@@ -68,8 +68,8 @@ impl Metadata {
     pub fn tags(&self) -> Tags {
         let mut tags = Tags::default();
         for (name, value) in &self.members {
-            let is = |other: &&str| name.eq_ignore_ascii_case(other);
-            if NOT_TAGS.iter().any(|n| is(n)) || LAYOUTS.iter().any(|n| is(n)) {
+            let mut others = NOT_TAGS.iter().chain(&LAYOUTS);
+            if others.any(|other| name.eq_ignore_ascii_case(other)) {
                 continue;
             }
             let value = match value {

@@ -43,8 +43,10 @@ impl Header {
         };
         let body = match (kind, self.body) {
             (_, None) => true,
-            // An AMF0 string.
-            (TagKind::Script, Some(first)) => first == 2,
+            // An AMF0 string; in type 15 behind a selector of 0 (E-RTMP v2, "Enabling AMF3 in FLV").
+            (TagKind::Script, Some(first)) => {
+                first == 2 || first == 0 && self.kind != TagKind::Script.number()
+            }
             // A frame type of 1 to 5, legacy or Enhanced; metadata frames ignore the type.
             (TagKind::Video, Some(first)) => {
                 first & 0x80 != 0 || matches!(first >> 4, 1..=5) && first & 0x0F != 0

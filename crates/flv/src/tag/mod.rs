@@ -18,7 +18,7 @@ pub enum TagKind {
     Audio,
     /// Tag and message type 9.
     Video,
-    /// Tag and message type 18 (AMF0 data).
+    /// Tag and message type 18 (AMF0 data); read from type 15 too, whose AMF0 may be switched to AMF3.
     Script,
 }
 
@@ -39,7 +39,7 @@ impl TagKind {
         match number {
             8 => Some(Self::Audio),
             9 => Some(Self::Video),
-            18 => Some(Self::Script),
+            15 | 18 => Some(Self::Script),
             _ => None,
         }
     }

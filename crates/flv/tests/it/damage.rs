@@ -155,7 +155,7 @@ fn every_truncation_keeps_the_tags_before_it() {
 #[test]
 fn unknown_and_encrypted_tags_are_passed_over() {
     let mut unknown = tag(2).to_vec();
-    unknown[0] = 15;
+    unknown[0] = 14;
     let mut encrypted = tag(3).to_vec();
     encrypted[0] |= 0x20;
     let (times, damage) = read(&file(&[&tag(1), &unknown, &encrypted, &tag(4)]));

@@ -147,8 +147,36 @@ fn ffmpeg9_h264_ac3() {
         expect![[r#"
         1 h264 "avc1.64000a" config 45 Some((64, 48, Some((10, 1)))) None
           15 frames, 2775 bytes, 2 key, 6 disposable, dts 0s to 1.4s, pts 0.2s first
-        2 ac3 "ac-3" config 0 None Some((48000, 1))
+        2 ac3 "ac-3" config 3 None Some((48000, 1))
           47 frames, 18048 bytes, 47 key, 0 disposable, dts 0.195s to 1.667s, pts 0.195s first
+        ended 1 dropped 0
+    "#]],
+    );
+}
+
+#[test]
+fn ffmpeg9_h264_eac3() {
+    check(
+        "ffmpeg9_h264_eac3",
+        expect![[r#"
+        1 h264 "avc1.42c00a" config 36 Some((64, 48, Some((10, 1)))) None
+          15 frames, 6743 bytes, 2 key, 0 disposable, dts 0.005s to 1.405s, pts 0.005s first
+        2 eac3 "ec-3" config 5 None Some((48000, 2))
+          47 frames, 12032 bytes, 47 key, 0 disposable, dts 0s to 1.472s, pts 0s first
+        ended 1 dropped 0
+    "#]],
+    );
+}
+
+#[test]
+fn ffmpeg9_h264_mp3() {
+    check(
+        "ffmpeg9_h264_mp3",
+        expect![[r#"
+        1 h264 "avc1.42c00a" config 36 Some((64, 48, Some((10, 1)))) None
+          15 frames, 6743 bytes, 2 key, 0 disposable, dts 0.023s to 1.423s, pts 0.023s first
+        2 mp3 "mp4a.6B" config 0 None Some((48000, 1))
+          64 frames, 6144 bytes, 64 key, 0 disposable, dts 0s to 1.512s, pts 0s first
         ended 1 dropped 0
     "#]],
     );

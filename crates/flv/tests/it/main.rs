@@ -10,6 +10,8 @@ mod players;
 mod rendering;
 mod round_trip;
 mod sample;
+mod scripts;
+mod sound;
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use core_frame::{Limits, MediaFrame, MediaKind, TrackInfo, TrackTable};
 use millstream_flv::{Demuxer, Event, Events, FileEvent, FileReader, TagKind};
 
-pub(crate) const ALL: [(&str, &[u8]); 10] = [
+pub(crate) const ALL: [(&str, &[u8]); 12] = [
     (
         "ffmpeg5_h264_aac",
         include_bytes!("data/ffmpeg5_h264_aac.flv"),
@@ -36,6 +36,14 @@ pub(crate) const ALL: [(&str, &[u8]); 10] = [
     (
         "ffmpeg9_h264_ac3",
         include_bytes!("data/ffmpeg9_h264_ac3.flv"),
+    ),
+    (
+        "ffmpeg9_h264_eac3",
+        include_bytes!("data/ffmpeg9_h264_eac3.flv"),
+    ),
+    (
+        "ffmpeg9_h264_mp3",
+        include_bytes!("data/ffmpeg9_h264_mp3.flv"),
     ),
     (
         "ffmpeg9_h264_flac",
