@@ -7,10 +7,21 @@ use std::time::{Duration, Instant};
 
 use core_frame::Limits;
 
+/// Counts the sessions of several listeners and protocols together, in place of a listener's own count.
+pub trait Door: Send + Sync + std::fmt::Debug {
+    /// Takes a place for a peer at this address; dropping it frees the place. `None` when there is none left, in all or
+    /// for this address. Called on the listener's task: it must not block.
+    fn enter(&self, ip: IpAddr) -> Option<Place>;
+}
+
+/// A place behind a [`Door`].
+pub type Place = Box<dyn Send + Sync>;
+
 /// Counts sessions against the limits.
 #[derive(Debug)]
 pub(super) struct Admission {
     limits: Limits,
+    door: Option<Arc<dyn Door>>,
     sessions_max: usize,
     state: Mutex<State>,
 }
@@ -22,6 +33,9 @@ struct State {
     refusing: usize,
     peers: HashMap<IpAddr, Peer>,
     prune_at: usize,
+    /// When a refusal went to the log last, and how many were left out since.
+    refusal_logged: Option<Instant>,
+    refusals_unsaid: u64,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +51,7 @@ const PEERS: usize = 4096;
 /// Refused peers that are told so, at the same time; more are just closed.
 const REFUSING: usize = 64;
 const MINUTE: Duration = Duration::from_secs(60);
+const LOG_EVERY: Duration = Duration::from_secs(1);
 
 /// What becomes of a new connection.
 pub(super) enum Verdict {
@@ -48,11 +63,11 @@ pub(super) enum Verdict {
 }
 
 /// One admitted session; dropping it makes room.
-#[derive(Debug)]
 pub(super) struct Ticket {
     admission: Arc<Admission>,
     ip: IpAddr,
     kind: Kind,
+    _place: Option<Place>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +78,14 @@ enum Kind {
 }
 
 impl Admission {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, door: Option<Arc<dyn Door>>) -> Self {
         let sessions_max = match limits.sessions {
             0 => open_files() / 10 * 8,
             n => n as usize,
         };
         Self {
             limits: limits.clone(),
+            door,
             sessions_max,
             state: Mutex::default(),
         }
@@ -77,11 +93,16 @@ impl Admission {
 
     /// Judges a new connection. Loopback is one machine, not one user: the limit per address does not hold there.
     pub(super) fn admit(self: &Arc<Self>, ip: IpAddr) -> Verdict {
+        // Before the lock: a door is somebody else's code.
+        let place = self.door.as_ref().map(|door| door.enter(ip));
+        let counts_itself = place.is_none();
         let mut state = self.lock();
         let own = state.peers.get(&ip).map_or(0, |p| p.sessions);
-        let why = if state.sessions >= self.sessions_max {
+        let why = if matches!(place, Some(None)) {
+            Some("the server is full, or has too many sessions from this address")
+        } else if counts_itself && state.sessions >= self.sessions_max {
             Some("the server is full")
-        } else if own >= self.limits.sessions_per_ip && !ip.is_loopback() {
+        } else if counts_itself && own >= self.limits.sessions_per_ip && !ip.is_loopback() {
             Some("too many sessions from this address")
         } else if state.unstarted >= self.limits.unauthenticated_sessions as usize {
             Some("too many sessions that have not started")
@@ -106,11 +127,18 @@ impl Admission {
             admission: Arc::clone(self),
             ip,
             kind,
+            _place: place.flatten(),
         };
         match why {
             Some(why) => Verdict::Refuse(ticket, why),
             None => Verdict::Welcome(ticket),
         }
+    }
+
+    /// Sessions, and those that have not started.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.sessions, state.unstarted)
     }
 
     /// True while this address may still try to log in.
@@ -147,11 +175,25 @@ impl Admission {
         let peer = state.peers.entry(ip).or_default();
         let due = peer
             .logged
-            .is_none_or(|at| now.saturating_duration_since(at) >= Duration::from_secs(1));
+            .is_none_or(|at| now.saturating_duration_since(at) >= LOG_EVERY);
         if due {
             peer.logged = Some(now);
         }
         due
+    }
+
+    /// Whether a refusal for want of room may go to the log: once a second for all addresses together, since a flood comes
+    /// from many. Tells how many there were since the last line, this one included.
+    pub(super) fn may_log_refusal(&self, now: Instant) -> Option<u64> {
+        let mut state = self.lock();
+        state.refusals_unsaid = state.refusals_unsaid.saturating_add(1);
+        let due = state
+            .refusal_logged
+            .is_none_or(|at| now.saturating_duration_since(at) >= LOG_EVERY);
+        due.then(|| {
+            state.refusal_logged = Some(now);
+            std::mem::take(&mut state.refusals_unsaid)
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -246,7 +288,7 @@ mod tests {
 
     #[test]
     fn limits_hold_and_tickets_make_room() {
-        let admission = Arc::new(Admission::new(&limits()));
+        let admission = Arc::new(Admission::new(&limits(), None));
         let one = welcome(&admission, A);
         let _two = welcome(&admission, A);
         assert_eq!(
@@ -268,7 +310,7 @@ mod tests {
     fn refusals_are_bounded_too() {
         let mut limits = limits();
         limits.sessions = 1;
-        let admission = Arc::new(Admission::new(&limits));
+        let admission = Arc::new(Admission::new(&limits, None));
         let _one = welcome(&admission, A);
         let refused: Vec<_> = (0..REFUSING).map(|_| admission.admit(B)).collect();
         assert!(matches!(admission.admit(B), Verdict::Close(_)));
@@ -278,7 +320,7 @@ mod tests {
 
     #[test]
     fn failures_and_log_lines_a_minute() {
-        let admission = Admission::new(&limits());
+        let admission = Admission::new(&limits(), None);
         let now = Instant::now();
         for _ in 0..10 {
             assert!(admission.may_log_in(A, now));
@@ -290,6 +332,10 @@ mod tests {
         assert!(admission.may_log(A, now));
         assert!(!admission.may_log(A, now + Duration::from_millis(900)));
         assert!(admission.may_log(A, now + Duration::from_secs(1)));
+        let said: Vec<_> = [0, 10, 999, 1_000, 1_001, 2_000]
+            .map(|ms| admission.may_log_refusal(now + Duration::from_millis(ms)))
+            .into();
+        assert_eq!(said, [Some(1), None, None, Some(3), None, Some(2)]);
     }
 
     #[test]
@@ -297,9 +343,32 @@ mod tests {
         let mut limits = limits();
         limits.sessions = 50;
         limits.unauthenticated_sessions = 50;
-        let admission = Arc::new(Admission::new(&limits));
+        let admission = Arc::new(Admission::new(&limits, None));
         let local = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
         let all: Vec<_> = (0..20).map(|_| welcome(&admission, local)).collect();
         assert_eq!(all.len(), 20);
+    }
+
+    #[test]
+    fn a_door_counts_in_place_of_the_listener() {
+        #[derive(Debug)]
+        struct One(Arc<()>);
+        impl Door for One {
+            fn enter(&self, _: IpAddr) -> Option<Place> {
+                let free = Arc::strong_count(&self.0) == 1;
+                free.then(|| Box::new(Arc::clone(&self.0)) as Place)
+            }
+        }
+        let mut limits = limits();
+        limits.sessions = 0;
+        limits.sessions_per_ip = 0;
+        let door = Arc::new(One(Arc::new(())));
+        let admission = Arc::new(Admission::new(&limits, Some(door)));
+        let one = welcome(&admission, A);
+        let why = "the server is full, or has too many sessions from this address";
+        assert_eq!(refusal(&admission, B), why);
+        drop(one);
+        assert_eq!(admission.counts(), (0, 0));
+        let _two = welcome(&admission, B);
     }
 }

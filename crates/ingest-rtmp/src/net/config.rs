@@ -1,10 +1,13 @@
 //! Options of the server.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Pace;
 use core_frame::Limits;
+
+use super::Door;
 
 /// Options of the RTMP server.
 #[derive(Clone, Debug)]
@@ -14,6 +17,13 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Bounds and time limits.
     pub limits: Limits,
+    /// Speaks TLS (RTMPS) with this configuration, and nothing else on this port. Its certificate resolver may change
+    /// certificates while the listener runs.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Counts the sessions in place of `limits.sessions` and `limits.sessions_per_ip`, for a server whose other protocols
+    /// share those limits.
+    pub door: Option<Arc<dyn Door>>,
     /// How media is handed to players.
     pub fan_out: FanOut,
     /// Chunk size towards peers, in bytes.
@@ -32,6 +42,9 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 1935)),
             limits: Limits::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            door: None,
             fan_out: FanOut::Default,
             chunk_size: crate::CHUNK_SIZE,
             unsent_bytes: 128 * 1024,

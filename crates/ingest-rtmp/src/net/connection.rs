@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use bus::{IngestContext, Peer, PlaybackRegistry};
 use bytes::{Buf, BytesMut};
 use core_frame::StreamError;
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::{Admission, Ticket};
-use super::{Config, Error, play, publish, socket};
+use super::counters::Counters;
+use super::transport::Transport;
+use super::{Config, Error, play, publish, random, socket};
 use crate::session::{Event, Input, Output, Reject, Session, SessionConfig};
 
 /// What all connections of a listener share.
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) ctx: IngestContext,
     pub(super) playback: Option<Arc<dyn PlaybackRegistry>>,
     pub(super) admission: Arc<Admission>,
+    pub(super) counters: Arc<Counters>,
     /// Fires when the server stops.
     pub(super) stop: CancellationToken,
     /// Set before `stop` fires: to look at it costs no lock.
@@ -31,7 +33,7 @@ pub(super) struct Shared {
 
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
-    pub(super) stream: TcpStream,
+    pub(super) transport: Transport,
     pub(super) remote: SocketAddr,
     pub(super) session: Session,
     /// Replies on their way to the peer.
@@ -40,6 +42,8 @@ pub(super) struct Connection {
     pub(super) ticket: Ticket,
     pub(super) span: tracing::Span,
     agent: Option<String>,
+    /// It is here to be told that there is no room.
+    refused: bool,
 }
 
 /// Replies a peer may leave unread; a session's whole start-up takes less than 2 KiB.
@@ -63,7 +67,7 @@ pub(super) enum Next {
 impl Connection {
     pub(super) fn new(
         shared: Arc<Shared>,
-        stream: TcpStream,
+        transport: Transport,
         remote: SocketAddr,
         id: u64,
         ticket: Ticket,
@@ -77,12 +81,13 @@ impl Connection {
             session: Session::new(config, Instant::now()),
             span: tracing::info_span!("rtmp", id, %remote),
             shared,
-            stream,
+            transport,
             remote,
             replies: BytesMut::new(),
             events: VecDeque::new(),
             ticket,
             agent: None,
+            refused: refuse.is_some(),
         }
     }
 
@@ -93,6 +98,12 @@ impl Connection {
         let span = self.span.clone();
         match &result {
             Ok(()) => tracing::info!(parent: &span, elapsed = ?started.elapsed(), "closed"),
+            Err(error) if self.refused => {
+                let admission = &self.shared.admission;
+                if let Some(refused) = admission.may_log_refusal(Instant::now()) {
+                    tracing::warn!(parent: &span, %error, refused, "refused");
+                }
+            }
             Err(error) => {
                 if self.may_log() {
                     let error = line(error);
@@ -104,7 +115,8 @@ impl Connection {
     }
 
     async fn serve(&mut self) -> Result<(), Error> {
-        socket::set_up(&self.stream, &self.shared.config)?;
+        let config = &self.shared.config;
+        socket::set_up(self.transport.tcp(), config.dead_after, config.unsent_bytes)?;
         loop {
             let next = match self.request().await? {
                 None => return Ok(()),
@@ -135,11 +147,11 @@ impl Connection {
             let deadline = self.session.poll_timeout().map(|(at, _)| at);
             tokio::select! {
                 () = stop.cancelled() => return Err(Error::ShuttingDown),
-                ready = self.stream.writable(), if !self.replies.is_empty() => {
+                ready = self.transport.writable(), if self.has_to_write() => {
                     ready?;
                     self.write_replies()?;
                 }
-                ready = self.stream.readable() => {
+                ready = self.transport.readable() => {
                     ready?;
                     if !self.read_small()? {
                         return Ok(None);
@@ -157,7 +169,7 @@ impl Connection {
     pub(super) fn read_small(&mut self) -> Result<bool, Error> {
         for _ in 0..4 {
             let mut buffer = [0; SMALL_READ];
-            match self.stream.try_read(&mut buffer) {
+            match self.transport.try_read(&mut buffer) {
                 Ok(0) => return Ok(false),
                 Ok(n) => {
                     let bytes = buffer.get(..n).unwrap_or_default();
@@ -198,10 +210,15 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes replies as far as the socket takes them.
+    /// True while something waits for the socket.
+    pub(super) fn has_to_write(&self) -> bool {
+        !self.replies.is_empty() || self.transport.wants_write()
+    }
+
+    /// Writes replies as far as the socket takes them, and what the transport still holds.
     pub(super) fn write_replies(&mut self) -> Result<(), Error> {
         while !self.replies.is_empty() {
-            match self.stream.try_write(&self.replies) {
+            match self.transport.try_write(&self.replies) {
                 Ok(n) => self.replies.advance(n),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 Err(e) => return Err(e.into()),
@@ -211,6 +228,7 @@ impl Connection {
             // Idle connections hold no buffer.
             self.replies = BytesMut::new();
         }
+        self.transport.flush()?;
         Ok(())
     }
 
@@ -237,12 +255,17 @@ impl Connection {
         let reason = line(error);
         self.log_refusal(command, error.code(), &reason);
         if matches!(error, StreamError::Unauthorized(_)) {
+            self.shared.counters.denied();
             let now = Instant::now();
             self.shared.admission.failed_log_in(self.remote.ip(), now);
             let (least, most) = self.shared.config.denied_delay;
             let spread = most.saturating_sub(least).as_millis() as u64;
             let extra = random() % spread.max(1);
-            tokio::time::sleep(least + Duration::from_millis(extra)).await;
+            let late = tokio::time::sleep(least + Duration::from_millis(extra));
+            tokio::select! {
+                () = late => {}
+                () = self.shared.stop.cancelled() => return Err(Error::ShuttingDown),
+            }
         }
         let result = self.session.reject(Instant::now(), reject, why);
         self.take(result)
@@ -287,22 +310,23 @@ impl Connection {
     /// Sends what is left to say and closes, so that the peer can read it: a socket closed with unread input would be
     /// reset, and the last words lost.
     async fn close(mut self) {
-        if self.replies.is_empty() {
+        if !self.has_to_write() {
+            let _ = self.transport.shut_down();
             return;
         }
         let last_words = async {
-            while !self.replies.is_empty() {
-                self.stream.writable().await?;
+            while self.has_to_write() {
+                self.transport.writable().await?;
                 if self.write_replies().is_err() {
                     return Ok(());
                 }
             }
-            socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write)?;
+            self.transport.shut_down()?;
             let mut left = 256 * 1024_usize;
             while left > 0 {
-                self.stream.readable().await?;
+                self.transport.readable().await?;
                 let mut buffer = [0; SMALL_READ];
-                match self.stream.try_read(&mut buffer) {
+                match self.transport.try_read(&mut buffer) {
                     Ok(0) => break,
                     Ok(n) => left = left.saturating_sub(n),
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
@@ -336,12 +360,4 @@ fn line(error: &dyn std::error::Error) -> String {
     }
     text.retain(|c| !c.is_control());
     text
-}
-
-/// A number that differs from call to call; for spreading, not for secrets.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish()
 }

@@ -23,6 +23,15 @@ pub enum Error {
     /// A player took nothing for the stall limit.
     #[error("the player read nothing for {0} ms")]
     Stalled(u64),
+    /// The other end closed the connection (clients).
+    #[error("the server closed the connection")]
+    Closed,
+    /// The stream we played has ended (clients).
+    #[error("the stream has ended at the server")]
+    Unpublished,
+    /// The server sends us round and round, or to where we do not go (clients).
+    #[error("the server sends us elsewhere, too often or to no good address")]
+    Moved,
     /// The server stops.
     #[error("the server is shutting down")]
     ShuttingDown,

@@ -1,9 +1,11 @@
 //! The listener: binds, accepts, and starts a task for each connection.
 
+use std::fs::File;
+use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bus::{InboundProtocol, IngestContext, PlaybackRegistry};
@@ -12,9 +14,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Config;
 use super::admission::{Admission, Verdict};
 use super::connection::{Connection, Shared};
+use super::counters::Counters;
+use super::transport::Transport;
+use super::{Config, Counts};
 
 /// The RTMP server. Bind it, then hand it to an engine, once.
 ///
@@ -24,10 +28,14 @@ pub struct RtmpProtocol {
     playback: Option<Arc<dyn PlaybackRegistry>>,
     listener: Mutex<Option<StdListener>>,
     local: SocketAddr,
+    admission: Arc<Admission>,
+    counters: Arc<Counters>,
 }
 
-/// How long after a failed accept the next is tried: what fails it (no free file descriptor) passes with time only.
+/// How long after a failed accept the next is tried: what fails it passes with time only.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A listener that cannot accept says so this often at most.
+const LOG_EVERY: Duration = Duration::from_secs(1);
 const BACKLOG: i32 = 1024;
 
 impl RtmpProtocol {
@@ -35,7 +43,7 @@ impl RtmpProtocol {
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub fn bind(config: Config) -> std::io::Result<Self> {
+    pub fn bind(config: Config) -> io::Result<Self> {
         let domain = socket2::Domain::for_address(config.listen);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
@@ -44,11 +52,14 @@ impl RtmpProtocol {
         socket.set_nonblocking(true)?;
         let listener = StdListener::from(socket);
         let local = listener.local_addr()?;
+        let admission = Admission::new(&config.limits, config.door.clone());
         Ok(Self {
             config: Arc::new(config),
             playback: None,
             listener: Mutex::new(Some(listener)),
             local,
+            admission: Arc::new(admission),
+            counters: Arc::default(),
         })
     }
 
@@ -63,6 +74,12 @@ impl RtmpProtocol {
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// What it has seen so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counters.counts(self.admission.counts())
     }
 }
 
@@ -89,13 +106,18 @@ impl InboundProtocol for RtmpProtocol {
             .unwrap_or_else(PoisonError::into_inner)
             .take()
             .ok_or_else(|| StreamError::other("this RTMP listener was served before"))?;
-        let listener = TcpListener::from_std(listener)?;
-        let admission = Arc::new(Admission::new(&self.config.limits));
+        let mut door = Accept {
+            listener: TcpListener::from_std(listener)?,
+            spare: spare(),
+            counters: Arc::clone(&self.counters),
+            logged: None,
+        };
         let shared = Arc::new(Shared {
             config: Arc::clone(&self.config),
             ctx,
             playback: self.playback.clone(),
-            admission: Arc::clone(&admission),
+            admission: Arc::clone(&self.admission),
+            counters: Arc::clone(&self.counters),
             stop: CancellationToken::new(),
             stopping: AtomicBool::new(false),
         });
@@ -103,30 +125,103 @@ impl InboundProtocol for RtmpProtocol {
         let ids = AtomicU64::new(1);
         tracing::info!(listen = %self.local, "rtmp: listening");
         loop {
-            let accepted = tokio::select! {
+            let (stream, remote) = tokio::select! {
                 () = shutdown.cancelled() => break,
-                accepted = listener.accept() => accepted,
+                accepted = door.next() => accepted,
             };
-            match accepted {
-                Ok((stream, remote)) => {
-                    let id = ids.fetch_add(1, Ordering::Relaxed);
-                    // A listener on [::] sees IPv4 peers as mapped addresses; limits and logs mean the peer itself.
-                    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-                    start(&tasks, &shared, stream, remote, id);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "rtmp: cannot accept");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+            let id = ids.fetch_add(1, Ordering::Relaxed);
+            // A listener on [::] sees IPv4 peers as mapped addresses; limits and logs mean the peer itself.
+            let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+            start(&tasks, &shared, stream, remote, id);
         }
-        drop(listener);
+        drop(door);
         shared.stopping.store(true, Ordering::Release);
         shared.stop.cancel();
         tasks.close();
         tasks.wait().await;
         Ok(())
     }
+}
+
+/// Accepts, also where the process has run out of file descriptors.
+struct Accept {
+    listener: TcpListener,
+    /// A descriptor that is given up to accept, and so refuse, a peer for whom there is none: a connection that nobody
+    /// accepts would keep the listener ready, and its peer waiting.
+    spare: Option<File>,
+    counters: Arc<Counters>,
+    logged: Option<Instant>,
+}
+
+impl Accept {
+    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok(accepted) => {
+                    self.counters.accepted();
+                    return accepted;
+                }
+                Err(error) if is_out_of_files(&error) => {
+                    self.log(&error);
+                    self.refuse().await;
+                }
+                // A peer that gave up while it waited: the next one may be as good as any.
+                Err(error) if is_the_peers(&error) => self.log(&error),
+                Err(error) => {
+                    self.log(&error);
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Closes the connection that waits longest.
+    async fn refuse(&mut self) {
+        self.spare = None;
+        let waiting = tokio::time::timeout(ACCEPT_PAUSE, self.listener.accept()).await;
+        let refused = matches!(waiting, Ok(Ok(_)));
+        drop(waiting);
+        self.spare = spare();
+        if refused {
+            self.counters.out_of_files();
+        }
+        if !refused || self.spare.is_none() {
+            // Somebody else was quicker to take the descriptor.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+    }
+
+    fn log(&mut self, error: &io::Error) {
+        let now = Instant::now();
+        let due = self
+            .logged
+            .is_none_or(|at| now.saturating_duration_since(at) >= LOG_EVERY);
+        if due {
+            self.logged = Some(now);
+            let refused = self.counters.counts((0, 0)).out_of_files;
+            tracing::warn!(%error, refused, "rtmp: cannot accept");
+        }
+    }
+}
+
+/// A file that is always there and costs a descriptor, nothing else.
+fn spare() -> Option<File> {
+    File::open(if cfg!(windows) { "NUL" } else { "/dev/null" }).ok()
+}
+
+/// `EMFILE` and `ENFILE` have these numbers on every Unix.
+fn is_out_of_files(error: &io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+fn is_the_peers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
 }
 
 fn start(
@@ -138,17 +233,34 @@ fn start(
 ) {
     let (ticket, refuse) = match shared.admission.admit(remote.ip()) {
         Verdict::Welcome(ticket) => (ticket, None),
-        Verdict::Refuse(ticket, why) => (ticket, Some(why)),
+        Verdict::Refuse(ticket, why) => {
+            shared.counters.refused();
+            (ticket, Some(why))
+        }
         Verdict::Close(why) => {
-            if shared
-                .admission
-                .may_log(remote.ip(), std::time::Instant::now())
-            {
-                tracing::warn!(%remote, id, reason = why, "rtmp: refused");
+            shared.counters.closed_unheard();
+            if let Some(refused) = shared.admission.may_log_refusal(Instant::now()) {
+                tracing::warn!(%remote, id, reason = why, refused, "rtmp: refused");
             }
             return;
         }
     };
-    let connection = Connection::new(Arc::clone(shared), stream, remote, id, ticket, refuse);
+    let transport = match transport(stream, &shared.config) {
+        Ok(transport) => transport,
+        Err(error) => {
+            tracing::error!(%remote, id, %error, "rtmp: cannot begin TLS");
+            return;
+        }
+    };
+    let connection = Connection::new(Arc::clone(shared), transport, remote, id, ticket, refuse);
     tasks.spawn(connection.run());
+}
+
+fn transport(stream: TcpStream, config: &Config) -> io::Result<Transport> {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &config.tls {
+        return Transport::accept(stream, tls);
+    }
+    let _ = config;
+    Ok(Transport::Plain(stream))
 }

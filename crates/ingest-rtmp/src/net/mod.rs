@@ -1,4 +1,5 @@
-//! The server on tokio: listener, admission, one task per connection. The only place with sockets, tasks and a clock.
+//! The server on tokio (listener, admission, one task per connection) and the client ([`client`]). The only place with
+//! sockets, tasks and a clock.
 //!
 //! ```
 //! # #[tokio::main]
@@ -22,15 +23,29 @@
 //! ```
 
 mod admission;
+pub mod client;
 mod config;
 mod connection;
+mod counters;
 mod error;
 mod listen;
 mod play;
 mod publish;
 mod socket;
+mod transport;
+mod view;
 mod writer;
 
+pub use admission::{Door, Place};
 pub use config::{Config, FanOut};
+pub use counters::Counts;
 pub use error::Error;
 pub use listen::RtmpProtocol;
+
+/// A number that differs from call to call; for spreading, not for secrets.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish()
+}

@@ -9,16 +9,13 @@ use std::time::Instant;
 
 use bus::{
     EndReason, PlayRequest, ReaderInfo, StreamHandle, SubscribeOptions, TrackMask, ViewHandle,
-    ViewReader, ViewSpec,
+    ViewReader,
 };
 use core_frame::{MediaKind, StreamError};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 use super::connection::{Connection, LINGER, Next};
 use super::writer::Outgoing;
-use super::{Error, FanOut};
-use crate::render::RtmpRender;
+use super::{Error, view};
 use crate::session::Event;
 use crate::session::play::{End, Request};
 
@@ -66,19 +63,20 @@ async fn open(
         .peer(connection.peer())
         .token(request.token)
         .query(request.query.expose());
-    let handle = playback.open_play(wanted).await?;
+    // An authenticator may be slow; the shut-down does not wait for it.
+    let handle = tokio::select! {
+        opened = playback.open_play(wanted) => opened?,
+        () = connection.shared.stop.cancelled() => return Err(StreamError::ShuttingDown),
+    };
     let config = &connection.shared.config;
-    let (stream, chunk_size) = (request.stream, config.chunk_size);
-    let name = view_name(config.fan_out, stream, chunk_size);
-    let view = handle.view(ViewSpec::new(name, config.fan_out.pace(), move || {
-        Box::new(RtmpRender::new(stream, chunk_size))
-    }))?;
+    let view = view::open(
+        &handle,
+        &request.layout,
+        request.stream,
+        config.chunk_size,
+        config.fan_out,
+    )?;
     Ok((handle, view))
-}
-
-/// One view for all players that get the same bytes at the same pace.
-fn view_name(fan_out: FanOut, stream: u32, chunk_size: u32) -> Arc<str> {
-    format!("rtmp/{stream}/{chunk_size}/{fan_out:?}").into()
 }
 
 fn options(connection: &Connection, tracks: TrackMask) -> SubscribeOptions {
@@ -118,7 +116,7 @@ impl Player {
                 if !armed {
                     armed = true;
                     let _ = stopped.as_mut().poll(cx);
-                    match connection.stream.poll_read_ready(cx) {
+                    match connection.transport.poll_read_ready(cx) {
                         Poll::Ready(Ok(())) => armed = false,
                         Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
                         Poll::Pending => {}
@@ -127,7 +125,7 @@ impl Player {
                 if shared.stopping.load(Ordering::Acquire) {
                     return Poll::Ready(Ok(Step::ShutDown));
                 }
-                if !armed || is_readable(&connection.stream) {
+                if !armed || connection.transport.is_readable() {
                     armed = false;
                     return Poll::Ready(Ok(Step::Readable));
                 }
@@ -141,12 +139,13 @@ impl Player {
             .await?;
             let push = match step {
                 Step::Batch(mut out) => {
-                    let n = out.write(&connection.stream)?;
+                    let n = out.write(&mut connection.transport)?;
                     self.delivered(n);
-                    if out.is_done() {
-                        continue;
+                    match (out.is_done(), connection.transport.wants_write()) {
+                        (true, false) => continue,
+                        (true, true) => None,
+                        _ => Some(out),
                     }
-                    Some(out)
                 }
                 Step::Readable => {
                     if !connection.read_small()? {
@@ -193,7 +192,7 @@ impl Player {
             // Replies may stand between messages only.
             let progress = match &mut out {
                 Some(batch) => {
-                    let n = batch.write(&connection.stream)?;
+                    let n = batch.write(&mut connection.transport)?;
                     self.delivered(n);
                     if batch.is_done() {
                         out = None;
@@ -203,19 +202,20 @@ impl Player {
                 }
                 None => {
                     let before = connection.replies.len();
+                    let flushed = connection.transport.flush()?;
                     connection.write_replies()?;
-                    if connection.replies.is_empty() {
+                    if !connection.has_to_write() {
                         return Ok(true);
                     }
-                    connection.replies.len() < before
+                    flushed > 0 || connection.replies.len() < before
                 }
             };
             if progress && !stopping {
                 deadline = tokio::time::Instant::now() + stall;
             }
             tokio::select! {
-                ready = connection.stream.writable() => ready?,
-                ready = connection.stream.readable() => {
+                ready = connection.transport.writable() => ready?,
+                ready = connection.transport.readable() => {
                     ready?;
                     if !connection.read_small()? {
                         return Ok(false);
@@ -309,11 +309,6 @@ impl Player {
             reader.delivered(bytes as u64);
         }
     }
-}
-
-/// True when the socket has told that there is something to read: a look at a flag, not a system call.
-fn is_readable(stream: &TcpStream) -> bool {
-    stream.try_io(Interest::READABLE, || Ok(())).is_ok()
 }
 
 async fn fires(token: Option<&tokio_util::sync::CancellationToken>) {

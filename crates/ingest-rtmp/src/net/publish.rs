@@ -22,7 +22,13 @@ pub(super) async fn run(
         .token(request.token)
         .query(request.query.expose());
     let opened = match connection.may_log_in() {
-        Ok(()) => connection.shared.ctx.open_publish_as(wanted).await,
+        Ok(()) => {
+            // An authenticator may be slow; the shut-down does not wait for it.
+            tokio::select! {
+                opened = connection.shared.ctx.open_publish_as(wanted) => opened,
+                () = connection.shared.stop.cancelled() => Err(StreamError::ShuttingDown),
+            }
+        }
         Err(e) => Err(e),
     };
     let publish = match opened {
@@ -60,13 +66,13 @@ async fn ingest(connection: &mut Connection, publish: PublishSession) -> Result<
         tokio::select! {
             () = kicked.cancelled() => return Err(dismiss(connection, Error::Kicked)),
             () = stop.cancelled() => return Err(dismiss(connection, Error::ShuttingDown)),
-            ready = connection.stream.writable(), if !connection.replies.is_empty() => {
+            ready = connection.transport.writable(), if connection.has_to_write() => {
                 ready?;
                 connection.write_replies()?;
             }
-            ready = connection.stream.readable() => {
+            ready = connection.transport.readable() => {
                 ready?;
-                match connection.stream.try_read(&mut buffer) {
+                match connection.transport.try_read(&mut buffer) {
                     Ok(0) => {
                         let stream = publish.key();
                         tracing::info!(parent: &connection.span, %stream, "the publisher closed");

@@ -4,7 +4,8 @@ use std::io::{self, IoSlice};
 
 use core_frame::{Preamble, ViewItem};
 use smallvec::SmallVec;
-use tokio::net::TcpStream;
+
+use super::transport::Transport;
 
 /// Pieces in one write.
 const PIECES: usize = 64;
@@ -12,7 +13,7 @@ const PIECES: usize = 64;
 /// A batch that is being written. Nothing is copied: the pieces are those of the view, shared by all its players.
 pub(super) struct Outgoing {
     batch: bus::Batch<ViewItem, Preamble>,
-    /// Bytes that the socket has taken.
+    /// Bytes that the transport has taken, or that are left out at the front.
     written: usize,
     done: bool,
 }
@@ -30,9 +31,14 @@ struct Pieces<'a> {
 
 impl Outgoing {
     pub(super) const fn new(batch: bus::Batch<ViewItem, Preamble>) -> Self {
+        Self::leaving(batch, 0)
+    }
+
+    /// Without the first bytes of its preamble.
+    pub(super) const fn leaving(batch: bus::Batch<ViewItem, Preamble>, bytes: usize) -> Self {
         Self {
             batch,
-            written: 0,
+            written: bytes,
             done: false,
         }
     }
@@ -41,16 +47,16 @@ impl Outgoing {
         self.done
     }
 
-    /// Writes as much as the socket takes; returns how many bytes that were.
-    pub(super) fn write(&mut self, stream: &TcpStream) -> io::Result<usize> {
+    /// Writes as much as is taken; returns how many bytes that were.
+    pub(super) fn write(&mut self, transport: &mut Transport) -> io::Result<usize> {
         let before = self.written;
         while !self.done {
             let pieces = pieces(&self.batch, self.written);
             let result = match pieces.list.as_slice() {
                 [] => Ok(0),
                 // The plain call is the cheaper one, by a tenth of the whole price of a write.
-                [one] => stream.try_write(one),
-                several => stream.try_write_vectored(several),
+                [one] => transport.try_write(one),
+                several => transport.try_write_vectored(several),
             };
             match result {
                 Ok(n) => {

@@ -12,6 +12,8 @@ mod captures;
 mod client_session;
 mod dialogue;
 mod lifecycle;
+#[cfg(feature = "net")]
+mod net;
 mod pair;
 #[cfg(feature = "net")]
 mod payloads_are_equal;
