@@ -5,6 +5,9 @@ use core_frame::AudioInfo;
 use super::header::{FrameHeader, Substream};
 use super::{channel_count, location};
 
+/// Eight programmes with eight dependent substreams each are the most there can be (§E.1.3.1.2).
+const FRAMES_MAX: usize = 72;
+
 /// The frames of one time, as they lie in the stream.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -29,7 +32,7 @@ impl<'a> AccessUnit<'a> {
         let mut length = header.frame_length;
         let mut locations = header.locations();
         let mut main = true;
-        for (next, end) in headers {
+        for (next, end) in headers.take(FRAMES_MAX - 1) {
             match next.substream {
                 Substream::Independent(0) => break,
                 Substream::Independent(_) => main = false,

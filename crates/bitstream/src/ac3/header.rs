@@ -151,6 +151,7 @@ impl FrameHeader {
     fn parse_enhanced(r: &mut BitReader<'_>) -> Result<Self> {
         let (kind, id) = (r.small(2)?, r.small(3)?);
         let frame_length = (r.bits(11)? as usize + 1) * 2;
+        ensure(frame_length >= 8, WHAT, "frame shorter than its header")?;
         let rate_code = r.small(2)?;
         let second = r.small(2)?;
         let (sample_rate, blocks) = match RATES.get(usize::from(rate_code)) {

@@ -127,6 +127,14 @@ fn known_ones() {
         string(CodecId::Opus, b"OpusHead\x01\x02\x38\x01\x80\xBB\0\0\0\0\0"),
         "opus"
     );
+    assert_eq!(
+        string(CodecId::Vp8, &[0, 10, 0x82, 2, 2, 2, 0, 0]),
+        "vp08.00.10.08"
+    );
+    assert_eq!(string(CodecId::Ac3, &[0x10, 0x3D, 0xC0]), "ac-3");
+    assert_eq!(string(CodecId::Eac3, &[6, 0, 0x20, 0x0F, 0]), "ec-3");
+    assert_eq!(string(CodecId::Mp3, &[]), "mp4a.6B");
+    assert_eq!(string(CodecId::Pcma, &[]), "alaw");
     let hevc = [
         1, 0x01, 0x60, 0, 0, 0, 0xB0, 0, 0, 0, 0, 0, 93, 0xF0, 0, 0xFC, 0xFD, 0xF8, 0xF8, 0, 0,
         0x0F, 0,

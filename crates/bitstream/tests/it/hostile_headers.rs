@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use core_frame::{CodecId, FrameFlags, Limits, TrackId};
 use millstream_bitstream::bits::BitWriter;
-use millstream_bitstream::{Error, av1, check_access_unit, classify, describe, h265, nal, sei};
+use millstream_bitstream::{
+    Error, ac3, av1, check_access_unit, classify, describe, flac, h265, mp3, nal, sei,
+};
 
 /// An H.265 SPS up to the point where a field says `stop`.
 struct Shape {
@@ -275,4 +277,83 @@ fn av1_sizes_past_the_end() {
         assert!(check_access_unit(CodecId::Av1, bytes, &Limits::default()).is_err());
         assert_eq!(classify(CodecId::Av1, bytes), FrameFlags::empty());
     }
+}
+
+/// A megabyte of what looks like headers takes as long as a megabyte.
+#[test]
+fn streams_of_false_headers() {
+    const SIZE: usize = 1 << 20;
+    let begun = Instant::now();
+    let repeated = |unit: &[u8]| -> Vec<u8> { unit.iter().copied().cycle().take(SIZE).collect() };
+    for unit in [
+        &[0xFF][..],
+        // A header of free format that no other follows, in each of two rates in turn.
+        &[0xFF, 0xFB, 0x00, 0xC4, 0xFF, 0xFB, 0x04, 0x04],
+        &[0xFF, 0xFB, 0x90, 0x64],
+        b"ID3\x04\0\0\0\0\0\0",
+        b"TAG",
+        b"T",
+    ] {
+        let data = repeated(unit);
+        let mut frames = mp3::frames(&data);
+        let found: usize = frames.by_ref().map(|(_, f)| f.len()).sum();
+        assert!(found + frames.rest().len() <= SIZE, "{unit:02x?}");
+    }
+    // A whole tag of 256 MB is never there: the stream waits for it, and reserves nothing.
+    let tag = b"ID3\x04\0\x10\x7F\x7F\x7F\x7F\xFF\xFB\x90\x64";
+    assert_eq!(mp3::tag_length(tag), Some((1 << 28) - 1 + 20));
+    assert_eq!(mp3::frames(tag).count(), 0);
+    for unit in [
+        &[0x0B][..],
+        &[0x0B, 0x77],
+        // Frames of two bytes, of eight bytes, and of dependent substreams without end.
+        &[0x0B, 0x77, 0, 0, 0x3E, 0x80],
+        &[0x0B, 0x77, 0, 3, 0x3E, 0x80, 0, 0],
+        &[0x0B, 0x77, 0x40, 3, 0x3E, 0x80, 0, 0],
+        &[0x0B, 0x77, 0x47, 0xFF, 0x3E, 0x80],
+    ] {
+        let mut data = vec![0x0B, 0x77, 0, 3, 0x3E, 0x80, 0, 0];
+        data.extend(repeated(unit));
+        let mut units = ac3::access_units(&data);
+        let found: usize = units.by_ref().map(|u| u.data.len()).sum();
+        assert!(found + units.rest().len() <= data.len(), "{unit:02x?}");
+    }
+    let mut blocks = vec![0, 0, 0, 34];
+    blocks.extend([0x10; 34]);
+    blocks.extend(vec![0; SIZE]);
+    assert!(
+        flac::blocks_length(&blocks).is_ok(),
+        "blocks without bytes, to the end"
+    );
+    let limit = Duration::from_secs(20);
+    assert!(begun.elapsed() < limit, "took {:?}", begun.elapsed());
+}
+
+#[test]
+fn sound_that_cannot_be() {
+    let rule = |codec, config: &'static [u8]| match describe(
+        TrackId::AUDIO,
+        codec,
+        Bytes::from_static(config),
+    ) {
+        Err(error) => error.to_string(),
+        Ok(info) => panic!("{info:?}"),
+    };
+    assert_eq!(
+        rule(CodecId::Ac3, &[0xD0, 0x3D, 0xC0]),
+        "bad dac3: reserved fscod"
+    );
+    assert_eq!(rule(CodecId::Ac3, &[0x10]), "dac3 ends too early");
+    assert_eq!(
+        rule(CodecId::Eac3, &[6, 7, 0x20, 0x0F, 0]),
+        "dec3 ends too early"
+    );
+    assert_eq!(
+        rule(CodecId::Flac, b"fLaC\x80\0\0\x22"),
+        "FLAC metadata ends too early"
+    );
+    assert_eq!(
+        rule(CodecId::Flac, &[0; 34]),
+        "bad FLAC STREAMINFO: block sizes must be 16 or more, the smallest first"
+    );
 }
