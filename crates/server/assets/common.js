@@ -15,6 +15,7 @@ const Millstream = (() => {
     const http = `${location.origin}/${path(key)}`;
     const list = [["Player", `${http}/`], ["LL-HLS", `${http}/index.m3u8`], ["HTTP-FLV", `${http}.flv`], ["Fragmented MP4", `${http}.mp4`]];
     if (about.rtmp) list.push(["RTMP", `${rtmp()}/${key}`]);
+    if (about.rtmps) list.push(["RTMPS", `rtmps://${location.hostname}:${about.rtmps}/${key}`]);
     return list;
   }
 

@@ -33,10 +33,12 @@
 #![forbid(unsafe_code)]
 
 mod auth;
+mod certificate;
 pub mod config;
 mod counters;
 mod demo;
 mod error;
+mod links;
 mod listen;
 mod packager;
 pub mod process;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bus::{AppSpec, Engine};
+use bus::{AppSpec, Engine, PlaybackRegistry};
 use chunk_processor::Timeline;
 use core_frame::{FrameFilter, StreamError, StreamKey};
 use ingest_rtmp::net::RtmpProtocol;
@@ -17,10 +17,12 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::auth::{Gate, StaticTokens};
-use crate::config::{App, Config, FanOut};
+use crate::certificate::Certificate;
+use crate::config::{App, Config, Listen};
 use crate::counters::{Counters, Tally};
+use crate::links::{Links, OnDemand};
 use crate::packager::Packagers;
-use crate::sessions::Sessions;
+use crate::sessions::{Door, Sessions};
 use crate::web::{self, Pages, Shared, Transport, Viewers};
 use crate::{Error, demo, listen};
 
@@ -41,6 +43,8 @@ pub struct Addresses {
     pub https: Option<SocketAddr>,
     /// RTMP.
     pub rtmp: Option<SocketAddr>,
+    /// RTMP over TLS.
+    pub rtmps: Option<SocketAddr>,
 }
 
 impl Addresses {
@@ -75,19 +79,26 @@ impl Server {
     pub async fn start(config: Config) -> Result<Running, Error> {
         let config = Arc::new(config);
         let (http, http_addr) = open("HTTP", config.http.listen)?;
-        let tls = match (&config.tls.certificate, &config.tls.key) {
-            (Some(certificate), Some(key)) => Some(web::load_tls(certificate, key)?),
-            _ => None,
+        let certificate = Certificate::open(&config.tls)?;
+        let (mut https, mut https_addr, mut rtmps_tls) = (None, None, None);
+        if let Some(certificate) = &certificate {
+            let (listener, addr) = open("HTTPS", config.http.tls_listen)?;
+            let tls = certificate.server_config(&[b"h2", b"http/1.1"])?;
+            https = listener.map(|l| (l, TlsAcceptor::from(tls)));
+            https_addr = addr;
+            rtmps_tls = Some(certificate.server_config(&[])?);
+        }
+        let sessions = Sessions::new(&config);
+        let rtmp = rtmp(&config, &sessions, config.rtmp.listen, None)?;
+        let rtmps = match rtmps_tls {
+            Some(tls) => self::rtmp(&config, &sessions, config.rtmps.listen, Some(tls))?,
+            None => None,
         };
-        let (https, https_addr) = match &tls {
-            Some(_) => open("HTTPS", config.http.tls_listen)?,
-            None => (None, None),
-        };
-        let rtmp = rtmp(&config)?;
         let addresses = Addresses {
             http: http_addr,
             https: https_addr,
             rtmp: rtmp.as_ref().map(RtmpProtocol::local_addr),
+            rtmps: rtmps.as_ref().map(RtmpProtocol::local_addr),
         };
 
         let gate = Arc::new(Gate::new(Arc::clone(&config)));
@@ -99,15 +110,27 @@ impl Server {
             TaskTracker::new(),
         );
         let packagers = Packagers::open(&config).await?;
+        let viewers = Arc::new(Viewers::default());
+        let links = Links::new(&config, &engine, &viewers)?;
+        let playback: Arc<dyn PlaybackRegistry> = Arc::new(OnDemand {
+            engine: Arc::clone(&engine),
+            links: Arc::clone(&links),
+        });
+        let rtmp = [rtmp, rtmps].into_iter().flatten();
+        let rtmp = rtmp.map(|p| Arc::new(p.with_playback(Arc::clone(&playback))));
+        let port = |addr: Option<SocketAddr>| addr.map(|a| a.port());
         let shared = Arc::new(Shared {
             engine: Arc::clone(&engine),
+            rtmp: rtmp.collect(),
+            playback,
+            links: Arc::clone(&links),
             gate,
             packagers: Arc::clone(&packagers),
-            viewers: Viewers::default(),
-            sessions: Sessions::new(&config),
+            viewers,
+            sessions,
             counters: Arc::new(Counters::default()),
             tally,
-            pages: Pages::new(addresses.rtmp.map(|a| a.port())),
+            pages: Pages::new(port(addresses.rtmp), port(addresses.rtmps)),
             ready: AtomicBool::new(false),
             tasks: tasks.clone(),
             config: Arc::clone(&config),
@@ -119,6 +142,10 @@ impl Server {
             engine.events().subscribe(),
             stop.clone(),
         ));
+        tasks.spawn(links.run(engine.events().subscribe(), stop.clone()));
+        if let Some(certificate) = certificate {
+            tasks.spawn(certificate.watch(stop.clone()));
+        }
         tasks.spawn(sweep(Arc::clone(&shared), stop.clone()));
         {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
@@ -129,20 +156,17 @@ impl Server {
                 }
             });
         }
-        for (listener, transport) in [
-            (http, Some(Transport::Plain)),
-            (https, tls.map(|tls| Transport::Tls(TlsAcceptor::from(tls)))),
-        ] {
-            if let (Some(listener), Some(transport)) = (listener, transport) {
-                let shared = Arc::clone(&shared);
-                tasks.spawn(web::accept(shared, listener, transport, closing.clone()));
-            }
+        let plain = http.map(|listener| (listener, Transport::Plain));
+        let tls = https.map(|(listener, acceptor)| (listener, Transport::Tls(acceptor)));
+        for (listener, transport) in plain.into_iter().chain(tls) {
+            let shared = Arc::clone(&shared);
+            tasks.spawn(web::accept(shared, listener, transport, closing.clone()));
         }
-        if let Some(protocol) = rtmp {
-            let protocol = Arc::new(protocol.with_playback(Arc::clone(&engine) as _));
-            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+        for protocol in &shared.rtmp {
+            let protocol = Arc::clone(protocol);
+            let (engine, closing) = (Arc::clone(&engine), closing.clone());
             tasks.spawn(async move {
-                if let Err(e) = engine.serve(protocol, stop).await {
+                if let Err(e) = engine.serve(protocol, closing).await {
                     error!(error = %e, "RTMP failed");
                 }
             });
@@ -246,7 +270,7 @@ impl std::fmt::Debug for Running {
 
 type Opened = (Option<TcpListener>, Option<SocketAddr>);
 
-fn open(protocol: &'static str, at: crate::config::Listen) -> Result<Opened, Error> {
+fn open(protocol: &'static str, at: Listen) -> Result<Opened, Error> {
     let Some(listener) = listen::bind(protocol, at)? else {
         return Ok((None, None));
     };
@@ -260,23 +284,27 @@ fn open(protocol: &'static str, at: crate::config::Listen) -> Result<Opened, Err
     Ok((Some(listener), Some(addr)))
 }
 
-/// RTMP as the configuration wants it, bound.
-fn rtmp(config: &Config) -> Result<Option<RtmpProtocol>, Error> {
+/// RTMP as the configuration wants it, bound; with `tls` it is RTMPS.
+fn rtmp(
+    config: &Config,
+    sessions: &Sessions,
+    listen: Listen,
+    tls: Option<Arc<rustls::ServerConfig>>,
+) -> Result<Option<RtmpProtocol>, Error> {
+    let protocol = if tls.is_some() { "RTMPS" } else { "RTMP" };
     let bind = |addr: SocketAddr| {
         let mut options = ingest_rtmp::net::Config::new(addr);
         options.limits = config.limits.clone();
-        options.fan_out = match config.rtmp.fan_out {
-            FanOut::Default => ingest_rtmp::net::FanOut::Default,
-            FanOut::LatencyFirst => ingest_rtmp::net::FanOut::LatencyFirst,
-            FanOut::ThroughputFirst => ingest_rtmp::net::FanOut::ThroughputFirst,
-        };
+        options.tls.clone_from(&tls);
+        options.door = Some(Arc::new(Door(Arc::clone(&sessions.all))));
+        options.fan_out = config.rtmp.fan_out.into();
         // The gate takes its time over a wrong token already.
         options.denied_delay = (Duration::ZERO, Duration::ZERO);
         RtmpProtocol::bind(options)
     };
-    listen::with(config.rtmp.listen, bind).map_err(|source| Error::Bind {
-        protocol: "RTMP",
-        address: config.rtmp.listen.to_string(),
+    listen::with(listen, bind).map_err(|source| Error::Bind {
+        protocol,
+        address: listen.to_string(),
         source,
     })
 }
@@ -335,6 +363,7 @@ async fn sweep(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 fn log_addresses(addresses: &Addresses) {
+    // RTMP says so itself.
     for (protocol, addr) in [("http", addresses.http), ("https", addresses.https)] {
         if let Some(addr) = addr {
             info!(protocol, %addr, "listening");

@@ -137,6 +137,16 @@ impl Room {
     }
 }
 
+/// The room of all connections as RTMP's listeners ask for it: the limits are those of the process.
+#[derive(Debug)]
+pub(crate) struct Door(pub(crate) Arc<Room>);
+
+impl ingest_rtmp::net::Door for Door {
+    fn enter(&self, ip: IpAddr) -> Option<Box<dyn Send + Sync>> {
+        self.0.enter(ip).ok().map(|place| Box::new(place) as _)
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut now = self.room.now.lock();

@@ -38,7 +38,7 @@ pub(crate) static KEYS: &[Key<Config>] = keys! { Config;
     works "tls.ca" tls.ca: "PEM file with authorities to trust for connections to others, beside those of the system";
     works "rtmp.listen" rtmp.listen: "RTMP, publish and play";
     works "rtmp.fan_out" rtmp.fan_out: "how players are written to: default, latency-first or throughput-first";
-    later "rtmps.listen" rtmps.listen: "RTMP over TLS, once a certificate is set";
+    works "rtmps.listen" rtmps.listen: "RTMP over TLS, once a certificate is set";
     later "rtsp.listen" rtsp.listen: "RTSP, publish and play";
     later "srt.listen" srt.listen: "SRT (UDP), publish and play";
     later "srt.passphrase" srt.passphrase: "passphrase of encrypted SRT sessions";
@@ -80,8 +80,8 @@ pub(crate) static APP_KEYS: &[Key<App>] = keys! { App;
 /// Keys of one `[[stream]]`.
 pub(crate) static STREAM_KEYS: &[Key<Source>] = keys! { Source;
     works "key" key: "the stream it publishes to, app/name";
-    works "source" source: "where it comes from: demo: is the built-in clip";
-    later "on_demand" on_demand: "start it when somebody reads it, not at once";
+    works "source" source: "where it comes from: rtmp:// or rtmps://host/app/name; demo: is the built-in clip";
+    works "on_demand" on_demand: "fetch it only while somebody reads it";
 };
 
 /// Keys of one `[[push]]`.

@@ -286,7 +286,9 @@ impl Config {
         }
         for source in &self.streams {
             let name = format!("stream.{}", source.key.escape_debug());
-            if let Err(e) = StreamKey::parse(&source.key) {
+            if source.key.is_empty() {
+                wrong(&name, "needs a key".to_owned());
+            } else if let Err(e) = StreamKey::parse(&source.key) {
                 wrong(&name, format!("key: {e}"));
             }
             if source.source.is_empty() {
@@ -300,6 +302,7 @@ impl Config {
             // Any stream stands for all of an application.
             let key = push.key.strip_suffix("/*").map(|app| format!("{app}/x"));
             match StreamKey::parse(key.as_deref().unwrap_or(&push.key)) {
+                _ if push.key.is_empty() => wrong(&name, "needs a key".to_owned()),
                 Err(e) => wrong(&name, format!("key: {e}")),
                 Ok(_) if push.target.is_empty() => wrong(&name, "needs a target".to_owned()),
                 Ok(key) => {
@@ -371,13 +374,9 @@ fn read_members<T>(
 fn address(url: &str) -> Result<(), String> {
     match url.split_once(':') {
         None => Err("expected a URL such as rtmp://host/app/name".to_owned()),
-        Some(("rtmp" | "rtmps", _)) => {
-            // Both have one form.
-            let plain = url.replacen("rtmps://", "rtmp://", 1);
-            ingest_rtmp::client::Target::parse(&plain)
-                .map(|_| ())
-                .map_err(|e| e.to_string())
-        }
+        Some(("rtmp" | "rtmps", _)) => ingest_rtmp::client::Target::parse(url)
+            .map(|_| ())
+            .map_err(|e| e.to_string()),
         Some(_) => Ok(()),
     }
 }

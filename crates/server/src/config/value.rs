@@ -331,6 +331,16 @@ words! {
     }
 }
 
+impl From<FanOut> for ingest_rtmp::net::FanOut {
+    fn from(fan_out: FanOut) -> Self {
+        match fan_out {
+            FanOut::Default => Self::Default,
+            FanOut::LatencyFirst => Self::LatencyFirst,
+            FanOut::ThroughputFirst => Self::ThroughputFirst,
+        }
+    }
+}
+
 words! {
     /// The form of log lines.
     LogFormat, "\"text\" or \"json\"", {

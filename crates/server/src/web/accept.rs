@@ -48,7 +48,7 @@ pub(crate) async fn accept(
                 let now = Instant::now();
                 if logged.is_none_or(|l| now.duration_since(l) >= LOG_EVERY) {
                     logged = Some(now);
-                    warn!(error = %e, "cannot accept HTTP connections; those that are open go on");
+                    warn!(error = %e, "cannot accept connections; those that are open go on");
                 }
                 reserve.spend(&listener, &transport).await;
                 tokio::time::sleep(PAUSE).await;

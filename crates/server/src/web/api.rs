@@ -1,12 +1,14 @@
 //! The control API: streams, sessions, and the document that describes them.
 
 use bus::StreamHandle;
-use core_frame::{MediaKind, Repair, StreamKey, TrackInfo};
+use core_frame::{MediaKind, Repair, StreamKey, TagValue, TrackInfo};
 use http::{Method, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::reply::{self, Response};
 use super::{Call, Shared, access};
+use crate::links::Kind;
 
 /// Most items of one page.
 const PAGE: usize = 1_000;
@@ -40,6 +42,8 @@ pub(crate) async fn handle(call: Call, segments: &[String]) -> Response {
             Ok(handle) => reply::json(StatusCode::OK, &Stream::of(&call.shared, &handle)),
             Err(refusal) => *refusal,
         },
+        ["v1", "sources"] if read => links(&call.shared, Kind::Source),
+        ["v1", "pushes"] if read => links(&call.shared, Kind::Push),
         ["v1", "sessions", id] => {
             if *method == Method::DELETE {
                 end_session(&call.shared, id)
@@ -47,7 +51,9 @@ pub(crate) async fn handle(call: Call, segments: &[String]) -> Response {
                 reply::method_not_allowed("DELETE")
             }
         }
-        ["v1", "openapi.json" | "streams", ..] => reply::method_not_allowed("GET, HEAD"),
+        ["v1", "openapi.json" | "streams" | "sources" | "pushes", ..] => {
+            reply::method_not_allowed("GET, HEAD")
+        }
         _ => reply::not_found(),
     }
 }
@@ -72,11 +78,17 @@ fn list(call: &Call) -> Response {
     let more = handles.len() > limit;
     handles.truncate(limit);
     let next = handles.last().filter(|_| more).map(|h| h.key().to_string());
-    let items = handles
+    let items: Vec<_> = handles
         .iter()
         .map(|h| Stream::of(&call.shared, h))
         .collect();
     reply::json(StatusCode::OK, &List { items, next })
+}
+
+/// The links of one kind: as many as the configuration has, and one for each stream that a pattern covers.
+fn links(shared: &Shared, kind: Kind) -> Response {
+    let items = shared.links.of(kind);
+    reply::json(StatusCode::OK, &List { items, next: None })
 }
 
 fn find(shared: &Shared, key: &[&str]) -> Result<StreamHandle, Box<Response>> {
@@ -113,7 +125,7 @@ fn end_publisher(shared: &Shared, key: &[&str]) -> Response {
 fn end_session(shared: &Shared, id: &str) -> Response {
     let kicked = match id.strip_prefix("r-").map(str::parse::<u64>) {
         Some(Ok(id)) => shared.engine.streams().iter().any(|h| h.kick_reader(id)),
-        _ => shared.viewers.kick(id, std::time::Instant::now()),
+        _ => shared.links.end(id) || shared.viewers.kick(id, std::time::Instant::now()),
     };
     if kicked {
         reply::empty(StatusCode::NO_CONTENT)
@@ -127,8 +139,8 @@ fn end_session(shared: &Shared, id: &str) -> Response {
 }
 
 #[derive(Serialize)]
-struct List {
-    items: Vec<Stream>,
+struct List<T> {
+    items: Vec<T>,
     next: Option<String>,
 }
 
@@ -138,10 +150,11 @@ struct Stream {
     state: &'static str,
     publisher: Option<Publisher>,
     tracks: Vec<Track>,
+    tags: serde_json::Map<String, Value>,
     readers: Vec<Reader>,
     frames_in: u64,
     bytes_in: u64,
-    repairs: serde_json::Map<String, serde_json::Value>,
+    repairs: serde_json::Map<String, Value>,
     uptime_s: f64,
 }
 
@@ -158,6 +171,8 @@ struct Track {
     kind: &'static str,
     codec: &'static str,
     codec_string: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     width: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -232,6 +247,11 @@ impl Stream {
                     )
                 })
                 .collect(),
+            tags: table
+                .tags
+                .iter()
+                .map(|(k, v)| (k.to_owned(), tag(v)))
+                .collect(),
             readers,
             frames_in: qos.frames_in,
             bytes_in: qos.bytes_in,
@@ -258,6 +278,7 @@ impl Track {
             kind: info.kind().name(),
             codec: info.codec.name(),
             codec_string: info.codec_string.clone(),
+            language: info.language.clone(),
             width: video.map(|v| v.width),
             height: video.map(|v| v.height),
             fps: video.map(|_| round(fps)),
@@ -269,6 +290,16 @@ impl Track {
                 info.bitrate_bps.unwrap_or(0)
             },
         }
+    }
+}
+
+/// JSON has no number for what is not finite.
+fn tag(value: &TagValue) -> Value {
+    match value {
+        TagValue::Number(n) => serde_json::Number::from_f64(*n).map_or(Value::Null, Value::Number),
+        TagValue::Flag(flag) => Value::Bool(*flag),
+        TagValue::Text(text) => Value::String(text.clone()),
+        _ => Value::Null,
     }
 }
 

@@ -1,9 +1,10 @@
 //! LL-HLS: the origin says what the answer is; the waiting, the storage and HTTP are here.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use core_frame::StreamError;
 use hls_live::{Answer, Condition, Refusal};
 use http::{HeaderValue, Method, StatusCode, header};
 
@@ -19,6 +20,9 @@ use crate::sessions::Full;
 /// `/live/cam/index.m3u8` and everything below `/live/cam/`.
 pub(crate) async fn handle(call: Call, readings: Vec<Below>) -> Response {
     let packagers = &call.shared.packagers;
+    if let Err(e) = wake(&call, &readings).await {
+        return reply::stream_error(&e);
+    }
     let found = readings
         .iter()
         .find_map(|b| Some((b, packagers.find(&b.key)?)));
@@ -61,6 +65,30 @@ pub(crate) async fn handle(call: Call, readings: Vec<Below>) -> Response {
     call.shared.viewers.sent(viewer, sent, Instant::now());
     call.shared.counters.hls_bytes.add(sent);
     response
+}
+
+/// A playlist of a stream that is not there, but whose source waits for a reader: starts it, and waits for its packager.
+async fn wake(call: &Call, readings: &[Below]) -> Result<(), StreamError> {
+    let shared = &call.shared;
+    let sleeps = |b: &&Below| {
+        b.path.ends_with(".m3u8")
+            && shared.engine.get_stream(&b.key).is_err()
+            && shared.links.on_demand(&b.key).is_some()
+    };
+    let Some(below) = readings.iter().find(sleeps) else {
+        return Ok(());
+    };
+    let request = play_request(call, below.key.clone(), Way::Hls);
+    shared.playback.open_play(request).await?;
+    // It follows the stream at once; the one before may still be there, with the end in its playlist.
+    let follows = |p: Arc<Packager>| !p.window.snapshot().ended;
+    for _ in 0..40 {
+        if shared.packagers.find(&below.key).is_some_and(follows) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    Ok(())
 }
 
 /// Asks the origin until it has an answer other than "not yet".

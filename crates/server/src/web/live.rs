@@ -3,17 +3,16 @@
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bus::{
-    Pace, Peer, PlayRequest, PlaybackRegistry, ReaderInfo, SubscribeOptions, TryBatch, ViewReader,
-    ViewSpec,
-};
+use bus::{Pace, Peer, PlayRequest, ReaderInfo, SubscribeOptions, TryBatch, ViewReader, ViewSpec};
 use bytes::Buf;
-use core_frame::{Preamble, Render, Slices, StreamKey};
-use http::{Method, header};
+use core_frame::{Pick, Preamble, Render, Slices, StreamKey, TrackChoice};
+use flv::{CodecForm, FlvRender, Layout};
+use http::{Method, StatusCode, header};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::info;
 
 use super::body::{Run, Source};
+use super::chosen::Chosen;
 use super::query::credential;
 use super::reply::{self, Response};
 use super::{Call, PeerInfo, ws, ws_live};
@@ -25,52 +24,71 @@ const RUN_BYTES: usize = 128 * 1024;
 /// A reader that was ended has this long to notice before its connection is cut.
 const NOTICE: Duration = Duration::from_secs(1);
 
-/// `/live/cam.flv`
+/// `/live/cam.flv`: `video=` and `audio=` choose tracks, `form=legacy` writes what players without Enhanced RTMP know.
 pub(crate) async fn flv(call: Call, key: StreamKey) -> Response {
-    let make = || -> Box<dyn Render> { Box::new(::flv::FlvRender::new()) };
-    serve(
-        call,
-        key,
-        Format {
-            name: "flv",
-            content_type: "video/x-flv",
-            ways: (Way::HttpFlv, Way::WsFlv),
-            make,
-        },
-    )
-    .await
+    let choice = match choice(&call) {
+        Ok(choice) => choice,
+        Err(refusal) => return *refusal,
+    };
+    let mut layout = Layout::of(choice.clone());
+    layout.multitrack = choice.video == Pick::All || choice.audio == Pick::All;
+    layout.codecs = match call.query.value("form") {
+        None | Some("" | "enhanced") => CodecForm::Enhanced,
+        Some("legacy") => CodecForm::Legacy,
+        Some(_) => return bad("bad_form", "form= takes enhanced or legacy"),
+    };
+    let format = Format {
+        name: format!("flv?{layout}"),
+        content_type: "video/x-flv",
+        ways: (Way::HttpFlv, Way::WsFlv),
+        choice,
+        make: Box::new(move || Box::new(FlvRender::with_layout(layout))),
+    };
+    serve(call, key, format).await
 }
 
-/// `/live/cam.mp4`
+/// `/live/cam.mp4`: `video=` and `audio=` choose the track of each kind.
 pub(crate) async fn mp4(call: Call, key: StreamKey) -> Response {
-    let make = || -> Box<dyn Render> { Box::new(cmaf::Fmp4Render::new()) };
-    serve(
-        call,
-        key,
-        Format {
-            name: "fmp4",
-            content_type: "video/mp4",
-            ways: (Way::HttpFmp4, Way::WsFmp4),
-            make,
-        },
-    )
-    .await
+    let choice = match choice(&call) {
+        Ok(choice) => choice,
+        Err(refusal) => return *refusal,
+    };
+    let format = Format {
+        name: format!("fmp4?{choice}"),
+        content_type: "video/mp4",
+        ways: (Way::HttpFmp4, Way::WsFmp4),
+        choice: choice.clone(),
+        make: Box::new(move || Box::new(Chosen::new(choice, cmaf::Fmp4Render::new()))),
+    };
+    serve(call, key, format).await
+}
+
+/// The tracks the query asks for.
+fn choice(call: &Call) -> Result<TrackChoice, Box<Response>> {
+    TrackChoice::from_query(call.request.uri().query().unwrap_or_default())
+        .map_err(|e| Box::new(bad("bad_choice", &e.to_string())))
+}
+
+fn bad(code: &str, message: &str) -> Response {
+    reply::error(StatusCode::BAD_REQUEST, code, message)
 }
 
 /// A container that is sent without an end.
 struct Format {
-    name: &'static str,
+    /// Of the view, all but its pace.
+    name: String,
     content_type: &'static str,
     /// Over HTTP, over a WebSocket.
     ways: (Way, Way),
-    make: fn() -> Box<dyn Render>,
+    choice: TrackChoice,
+    make: Box<dyn FnOnce() -> Box<dyn Render> + Send>,
 }
 
 async fn serve(mut call: Call, key: StreamKey, format: Format) -> Response {
     let socket = ws::wanted(&call.request);
     let way = if socket { format.ways.1 } else { format.ways.0 };
     let request = play_request(&call, key.clone(), way);
-    let handle = match call.shared.engine.open_play(request).await {
+    let handle = match call.shared.playback.open_play(request).await {
         Ok(handle) => handle,
         Err(e) => return reply::stream_error(&e),
     };
@@ -83,7 +101,8 @@ async fn serve(mut call: Call, key: StreamKey, format: Format) -> Response {
         (_, FanOut::Default) => (Pace::Every(Duration::from_millis(25)), "25ms"),
         (_, FanOut::ThroughputFirst) => (Pace::Every(Duration::from_millis(150)), "150ms"),
     };
-    let spec = ViewSpec::new(format!("{}/{pace_name}", format.name), pace, format.make);
+    let spec = ViewSpec::new(format!("{}/{pace_name}", format.name), pace, format.make)
+        .choice(format.choice);
     let options = SubscribeOptions::registered(ReaderInfo::new(way.name(), Some(call.peer.addr)));
     let reader = match handle.view(spec).and_then(|view| view.reader(options)) {
         Ok(reader) => reader,

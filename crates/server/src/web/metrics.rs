@@ -9,6 +9,7 @@ use http::{StatusCode, header};
 
 use super::reply::{self, Response};
 use super::{Call, Shared, access};
+use crate::links::{Kind, Snapshot};
 use crate::process;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,6 +28,7 @@ fn text(shared: &Shared) -> String {
     process_part(&mut out);
     server_part(&mut out, shared);
     stream_part(&mut out, shared);
+    link_part(&mut out, shared);
     out.text
 }
 
@@ -124,7 +126,53 @@ fn server_part(out: &mut Page, shared: &Shared) {
         "HTTP requests.",
         shared.counters.requests.value(),
     );
+    rtmp_part(out, shared);
     reader_part(out, shared);
+}
+
+/// What RTMP's listeners have seen, the plain one and that over TLS together.
+fn rtmp_part(out: &mut Page, shared: &Shared) {
+    type Value = fn(&ingest_rtmp::net::Counts) -> u64;
+    const COLUMNS: [(&str, &str, &str, Value); 6] = [
+        ("connections", "gauge", "Open RTMP connections.", |c| {
+            c.sessions
+        }),
+        (
+            "connections_starting",
+            "gauge",
+            "RTMP connections that have neither published nor played yet.",
+            |c| c.unstarted,
+        ),
+        (
+            "connections_total",
+            "counter",
+            "RTMP connections accepted.",
+            |c| c.accepted,
+        ),
+        (
+            "connections_refused_total",
+            "counter",
+            "RTMP connections refused by a limit.",
+            |c| c.refused.saturating_add(c.closed_unheard),
+        ),
+        (
+            "out_of_files_total",
+            "counter",
+            "RTMP connections closed for want of a file descriptor.",
+            |c| c.out_of_files,
+        ),
+        (
+            "denied_total",
+            "counter",
+            "RTMP requests with a bad credential.",
+            |c| c.denied,
+        ),
+    ];
+    let counts: Vec<_> = shared.rtmp.iter().map(|p| p.counts()).collect();
+    for (column, kind, help, value) in COLUMNS {
+        let sum = counts.iter().map(value).sum::<u64>();
+        out.one(&format!("millstream_rtmp_{column}"), kind, help, sum);
+    }
 }
 
 /// Readers who left, and those who are there.
@@ -261,6 +309,42 @@ fn stream_part(out: &mut Page, shared: &Shared) {
         for (protocol, n) in protocols {
             let labels: [(&str, &dyn Display); 2] = [("stream", key), ("protocol", &protocol)];
             out.line("millstream_stream_readers", &labels, n);
+        }
+    }
+}
+
+/// Sources and push targets.
+fn link_part(out: &mut Page, shared: &Shared) {
+    type Value = fn(&Snapshot) -> u64;
+    const COLUMNS: [(&str, &str, &str, Value); 4] = [
+        ("up", "gauge", "1 while media flows.", |l| {
+            u64::from(l.state == "up")
+        }),
+        ("attempts_total", "counter", "Connections begun.", |l| {
+            l.attempts
+        }),
+        (
+            "bytes_total",
+            "counter",
+            "Bytes in the direction of the media.",
+            |l| l.bytes,
+        ),
+        (
+            "frames_total",
+            "counter",
+            "Frames brought in or carried out.",
+            |l| l.frames,
+        ),
+    ];
+    for (name, kind) in [("source", Kind::Source), ("push", Kind::Push)] {
+        let links = shared.links.of(kind);
+        for (column, kind, help, value) in COLUMNS {
+            let metric = format!("millstream_{name}_{column}");
+            out.head(&metric, kind, help);
+            for link in &links {
+                let labels: [(&str, &dyn Display); 2] = [("id", &link.id), ("stream", &link.key)];
+                out.line(&metric, &labels, value(link));
+            }
         }
     }
 }

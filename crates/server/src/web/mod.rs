@@ -4,6 +4,7 @@ mod accept;
 mod access;
 mod api;
 mod body;
+mod chosen;
 mod conn;
 mod health;
 mod hls;
@@ -16,7 +17,6 @@ mod query;
 mod refuse;
 mod reply;
 mod route;
-mod tls;
 mod viewers;
 mod ws;
 mod ws_live;
@@ -24,21 +24,22 @@ mod ws_live;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bus::Engine;
+use bus::{Engine, PlaybackRegistry};
 use http::header;
 use http::{Method, StatusCode};
+use ingest_rtmp::net::RtmpProtocol;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 pub(crate) use accept::accept;
 pub(crate) use conn::{PeerInfo, Transport};
 pub(crate) use pages::Pages;
-pub(crate) use tls::load as load_tls;
 pub(crate) use viewers::Viewers;
 
 use crate::auth::Gate;
 use crate::config::Config;
 use crate::counters::{Counters, Tally};
+use crate::links::Links;
 use crate::packager::Packagers;
 use crate::sessions::Sessions;
 use query::Query;
@@ -48,10 +49,15 @@ use route::Route;
 /// What every handler may use.
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
+    /// Opens streams for readers; starts sources that wait for one.
+    pub(crate) playback: Arc<dyn PlaybackRegistry>,
+    pub(crate) links: Arc<Links>,
+    /// RTMP's listeners, for what they count.
+    pub(crate) rtmp: Vec<Arc<RtmpProtocol>>,
     pub(crate) config: Arc<Config>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) packagers: Arc<Packagers>,
-    pub(crate) viewers: Viewers,
+    pub(crate) viewers: Arc<Viewers>,
     pub(crate) sessions: Sessions,
     pub(crate) counters: Arc<Counters>,
     pub(crate) tally: Arc<Tally>,

@@ -23,9 +23,10 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// For a server that takes RTMP on this port.
-    pub(crate) fn new(rtmp: Option<u16>) -> Self {
-        let about = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "rtmp": rtmp });
+    /// For a server that takes RTMP and RTMPS on these ports.
+    pub(crate) fn new(rtmp: Option<u16>, rtmps: Option<u16>) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        let about = serde_json::json!({ "version": version, "rtmp": rtmp, "rtmps": rtmps });
         let about = about.to_string().replace('"', "&quot;");
         let fill = |page: &str| Bytes::from(page.replace("{{about}}", &about));
         Self {

@@ -10,6 +10,7 @@ fn promised() -> Value {
         "tracks":[{"id":1,"kind":"video","codec":"h264","codec_string":"avc1.64001f","width":1280,"height":720,"fps":30.0,
         "bitrate_bps":2_500_000},{"id":2,"kind":"audio","codec":"aac","codec_string":"mp4a.40.2","sample_rate":48_000,
         "channels":2,"bitrate_bps":128_000}],
+        "tags":{"title":"x"},
         "readers":[{"id":"r-1","protocol":"http-flv","remote":"127.0.0.1:1","bytes":123,"lag_ms":40,"skipped_frames":0}],
         "frames_in":1,"bytes_in":1,"repairs":{"jump":0,"reorder":0,"gap":0,"drift":0},"uptime_s":1.5})
 }
@@ -42,7 +43,10 @@ fn same_shape(path: &str, promised: &Value, got: &Value) {
 #[tokio::test]
 async fn a_stream_has_the_promised_shape() {
     let world = world(&[]).await;
-    let _publisher = world.publish("live/cam").await;
+    let publisher = world.publish("live/cam").await;
+    let mut tags = core_frame::Tags::default();
+    tags.set("title", core_frame::TagValue::Text("news".to_owned()));
+    publisher.handle.set_tags(tags).unwrap();
     let mut reader = world
         .client
         .get(world.url("/live/cam.flv"))
@@ -53,6 +57,7 @@ async fn a_stream_has_the_promised_shape() {
     let got = world.json("/api/v1/streams/live/cam").await;
     same_shape("stream", &promised(), &got);
     assert_eq!(got["key"], "live/cam");
+    assert_eq!(got["tags"], json!({"title": "news"}));
     assert_eq!(
         (
             got["tracks"][0]["width"].as_u64(),
@@ -222,7 +227,11 @@ async fn errors_have_one_shape() {
 
 #[tokio::test]
 async fn the_document_names_every_route() {
-    let world = world(&[]).await;
+    let source = [
+        ("stream.live/far.source", "rtmp://127.0.0.1:1/live/far"),
+        ("stream.live/far.on_demand", "true"),
+    ];
+    let world = world(&source).await;
     let document = world.json("/api/v1/openapi.json").await;
     let paths: Vec<_> = document["paths"]
         .as_object()
@@ -231,6 +240,8 @@ async fn the_document_names_every_route() {
         .cloned()
         .collect();
     for path in [
+        "/sources",
+        "/pushes",
         "/streams",
         "/streams/{app}/{name}",
         "/streams/{app}/{name}/publisher",
@@ -238,23 +249,25 @@ async fn the_document_names_every_route() {
     ] {
         assert!(paths.iter().any(|p| p == path), "{path} is not described");
     }
-    // What it requires of a stream is what a stream has.
-    let mut required: Vec<_> = document["components"]["schemas"]["Stream"]["required"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|v| v.as_str().unwrap())
-        .collect();
-    required.sort_unstable();
-    let promised = promised();
-    let mut has: Vec<_> = promised
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    has.sort_unstable();
-    assert_eq!(required, has);
+    // What it requires of a thing is what the thing has.
+    let sources = world.json("/api/v1/sources").await;
+    for (schema, thing) in [("Stream", &promised()), ("Link", &sources["items"][0])] {
+        let mut required: Vec<_> = document["components"]["schemas"][schema]["required"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| v.as_str().unwrap())
+            .collect();
+        required.sort_unstable();
+        let mut has: Vec<_> = thing
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        has.sort_unstable();
+        assert_eq!(required, has, "{schema}");
+    }
 }
 
 #[tokio::test]

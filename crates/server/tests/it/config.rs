@@ -129,13 +129,59 @@ fn knows_what_is_not_built_in_yet() {
 }
 
 #[test]
+fn links_are_checked_and_hide_their_secrets() {
+    check(
+        "[[push]]\nkey = 'live/*'\ntarget = 'rtmp://h/app/key'\n[[push]]\nkey = 'cam'\n[[push]]\nkey = 'live/cam'\n\
+         [[push]]\nkey = 'live/a'\ntarget = 'rtmp://joe:pw@h'\n[[push]]\nkye = 'live/a'\n\
+         [[stream]]\nkey = 'live/b'\nsource = 'camera'",
+        expect![[r#"
+            millstream.toml:1: push.live/*: needs {name} in its target: several streams cannot go to one place
+            millstream.toml:4: push.cam: key: stream name needs the form app/name
+            millstream.toml:6: push.live/cam: needs a target
+            millstream.toml:8: push.live/a: target: not of the form rtmp[s]://host[:port]/app/name
+            millstream.toml:11: push.: needs a key
+            millstream.toml:12: unknown key "kye" in [[push]]
+            millstream.toml:13: stream.live/b: source: expected a URL such as rtmp://host/app/name"#]],
+    );
+    check(
+        "rtmps.listen = ':1936'\n[[push]]\nkey = 'live/*'\ntarget = 'srt://h?streamid={name}'\n\
+         [[stream]]\nkey = 'live/cam'\nsource = 'rtmps://h/live/cam'\non_demand = true",
+        expect![[r#"
+            fine
+            rtmps.listen has no effect: tls.certificate and tls.key are not set
+            push.live/* is not started: targets of the kind "srt:" are not built in yet"#]],
+    );
+    let config = Config::load(
+        None,
+        [
+            "push.live/cam.target=rtmps://h/app/s3cret?sig=abc",
+            "stream.live/far.source=rtmp://h/live/far?token=t0ken",
+        ],
+    )
+    .unwrap();
+    let shown = format!("{}{config:?}{:?}", config.explain(), config.notices());
+    for secret in ["s3cret", "abc", "t0ken"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+    assert!(
+        shown.contains("target = \"rtmps://h/app/***?***\""),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("source = \"rtmp://h/live/far?***\""),
+        "{shown}"
+    );
+    Config::parse(&config.explain(), Path::new("explained.toml")).unwrap();
+}
+
+#[test]
 fn every_documented_key_is_known() {
     // The list of the reference, as users were promised it.
     let promised = "http.listen http.tls_listen tls.certificate tls.key rtmp.listen rtmps.listen rtsp.listen srt.listen \
         srt.passphrase srt.latency_ms webrtc.udp_listen webrtc.tcp_listen webrtc.public_ips hls.part_ms hls.segment_ms \
         dvr.window_s dvr.memory_mb storage.url limits.lag_bytes log.level app.*.name app.*.record app.*.transcode \
         app.*.gop_cache_bytes app.*.gop_cache_ms app.*.auth.publish_token app.*.grace_s app.*.fallback stream.*.key \
-        stream.*.source stream.*.on_demand";
+        stream.*.source stream.*.on_demand push.*.key push.*.target tls.ca limits.http_idle_ms";
     let known: Vec<String> = Config::reference()
         .into_iter()
         .map(|(name, _)| name)

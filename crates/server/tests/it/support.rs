@@ -89,6 +89,7 @@ impl World {
         let request = PublishRequest::new(key).peer(Peer::new("test"));
         let session = ctx.open_publish_as(request).await.unwrap();
         session.set_tracks(source.tracks()).unwrap();
+        let handle = session.handle().clone();
         let (told, began) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(async move {
             let head = Duration::from_secs(2);
@@ -109,13 +110,15 @@ impl World {
             let _ = session.finish().await;
         });
         began.await.unwrap();
-        Publisher { task }
+        Publisher { task, handle }
     }
 }
 
 /// Ends its stream when it is dropped.
 pub(crate) struct Publisher {
     task: JoinHandle<()>,
+    /// The stream, with the publisher's rights.
+    pub(crate) handle: bus::StreamHandle,
 }
 
 impl Publisher {
