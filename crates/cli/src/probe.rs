@@ -11,6 +11,7 @@ pub(crate) fn run(args: Probe) -> anyhow::Result<Exit> {
     let mut options = ProbeOptions::default();
     options.duration = args.duration;
     options.timeout = args.timeout;
+    options.tls = args.tls.into();
     let source = args.source;
     let outcome = work::run("probing", args.duration, async |cancel| {
         probe(&source, &options, cancel).await

@@ -1,11 +1,8 @@
 //! A minimal HTTP/1.1 client for endless answers: one GET, the header, then the body as it comes.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::rtmp::dial;
+use crate::net::{Dialer, Socket};
 use crate::{Error, Result};
 
 /// The longest answer header taken.
@@ -15,18 +12,19 @@ const REDIRECTS: usize = 5;
 
 /// An answer whose body is still on the wire.
 pub(crate) struct Answer {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Socket,
     pub(crate) body: Body,
     /// Bytes of the body that came with the header.
     pub(crate) first: Vec<u8>,
 }
 
-/// Asks for an `http://` address and reads the answer's header.
-pub(crate) async fn get(url: &str, timeout: Duration) -> Result<Answer> {
+/// Asks for an `http://` or `https://` address and reads the answer's header.
+pub(crate) async fn get(url: &str, dialer: &Dialer) -> Result<Answer> {
+    let timeout = dialer.timeout;
     let fetch = async {
         let mut url = url.to_owned();
         for _ in 0..=REDIRECTS {
-            match get_once(&url, timeout).await? {
+            match get_once(&url, dialer).await? {
                 Fetched::Answer(answer) => return Ok(answer),
                 Fetched::Elsewhere(location) => url = location,
             }
@@ -41,41 +39,77 @@ pub(crate) async fn get(url: &str, timeout: Duration) -> Result<Answer> {
         })?
 }
 
+/// Tells whether [`get`] can ask for this.
+pub(crate) fn check(url: &str) -> Result<()> {
+    Address::parse(url).map(drop)
+}
+
+/// An address taken apart.
+struct Address<'a> {
+    scheme: &'a str,
+    authority: &'a str,
+    host: &'a str,
+    port: u16,
+    path: &'a str,
+}
+
+impl<'a> Address<'a> {
+    fn parse(url: &'a str) -> Result<Self> {
+        let bad = |reason| Error::Url {
+            url: url.to_owned(),
+            reason,
+        };
+        let (scheme, rest) = match url.split_once("://") {
+            Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
+            _ => return Err(bad("it must begin with http:// or https://")),
+        };
+        let (authority, path) = match rest.find(['/', '?']) {
+            Some(at) if rest[at..].starts_with('/') => rest.split_at(at),
+            Some(_) => return Err(bad("a query needs a path before it")),
+            None => (rest, "/"),
+        };
+        let path = path.split('#').next().unwrap_or(path);
+        let is_clean = |text: &str| text.bytes().all(|b| b.is_ascii_graphic());
+        if !is_clean(authority) || !is_clean(path) {
+            return Err(bad("it has spaces or characters that must be escaped"));
+        }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                let port = port.parse().map_err(|_| bad("the port is no number"))?;
+                (host, port)
+            }
+            _ => (authority, if scheme == "https" { 443 } else { 80 }),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() {
+            return Err(bad("it has no host"));
+        }
+        Ok(Self {
+            scheme,
+            authority,
+            host,
+            port,
+            path,
+        })
+    }
+}
+
 enum Fetched {
     Answer(Answer),
     Elsewhere(String),
 }
 
-async fn get_once(url: &str, timeout: Duration) -> Result<Fetched> {
-    let bad = |reason| Error::Url {
-        url: url.to_owned(),
-        reason,
-    };
-    let rest = url
-        .strip_prefix("http://")
-        .ok_or_else(|| bad("only http:// addresses can be played as FLV"))?;
-    let (authority, path) = match rest.find(['/', '?']) {
-        Some(at) if rest[at..].starts_with('/') => rest.split_at(at),
-        Some(_) => return Err(bad("a query needs a path before it")),
-        None => (rest, "/"),
-    };
-    let path = path.split('#').next().unwrap_or(path);
-    let is_clean = |text: &str| text.bytes().all(|b| b.is_ascii_graphic());
-    if !is_clean(authority) || !is_clean(path) {
-        return Err(bad("it has spaces or characters that must be escaped"));
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => {
-            let port = port.parse().map_err(|_| bad("the port is no number"))?;
-            (host, port)
-        }
-        _ => (authority, 80),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() {
-        return Err(bad("it has no host"));
-    }
-    let mut stream = dial(host, port, timeout).await?;
+async fn get_once(url: &str, dialer: &Dialer) -> Result<Fetched> {
+    let address = Address::parse(url)?;
+    let Address {
+        scheme,
+        authority,
+        path,
+        ..
+    } = address;
+    let mut stream = dialer
+        .open(address.host, address.port, scheme == "https")
+        .await?;
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: Millstream\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     );
@@ -102,7 +136,7 @@ async fn get_once(url: &str, timeout: Duration) -> Result<Fetched> {
         301 | 302 | 303 | 307 | 308 if header.location.is_some() => {
             let location = header.location.unwrap_or_default();
             let absolute = match location.strip_prefix('/') {
-                Some(path) => format!("http://{authority}/{path}"),
+                Some(path) => format!("{scheme}://{authority}/{path}"),
                 None => location.to_owned(),
             };
             return Ok(Fetched::Elsewhere(absolute));

@@ -1,9 +1,11 @@
 //! What the other verbs of the binary stand on: the load generator and the probe.
 //!
 //! ```text
-//!  load::play      N players  ──RTMP, HTTP-FLV, HLS──▶ start-up, gaps, delay, stalls, CPU ─▶ PlayReport
-//!  load::publish   N publishers of numbered frames ──RTMP──▶ server                       ─▶ PublishReport
-//!  probe::probe    file or address ─▶ tracks, codecs, times, damage                       ─▶ ProbeReport
+//!  load::play      N players  ──RTMP(S), HTTP(S)-FLV, HLS──▶ start-up, gaps, delay, stalls, CPU    ─▶ PlayReport
+//!                  among them slow ones, and ones that stop reading ──▶ what the server does
+//!  load::publish   N publishers of numbered frames ──RTMP(S)──▶ server: refusals, reconnects       ─▶ PublishReport
+//!  load::churn     visitors at a rate that come, stay and leave by FIN or RST ──▶ what is left over ─▶ ChurnReport
+//!  probe::probe    file or address ─▶ tracks, codecs, times, damage                                ─▶ ProbeReport
 //! ```
 //!
 //! ```no_run
@@ -23,6 +25,10 @@
 //!
 //! * A load generator that costs more than the server measures itself. Most sessions only count: they read into one
 //!   buffer that all share and look at chunk and tag headers. A few read every frame and its number.
+//! * A reader that does not read cannot see that it was closed. Where the server is on this machine its kernel is asked
+//!   for the far end's state; elsewhere only RST shows at its time, and the rest when the run is over and the buffers
+//!   are read to their end.
+//! * Long runs take bounded memory: of long series of measurements each second, fourth, eighth one is kept.
 //! * Frames are numbered and stamped by `load publish`, so that a lost, doubled or late frame is seen at the far end of
 //!   any protocol, without a picture being decoded.
 //! * Reports are values with a table for people and JSON for programs; terminals and exit codes are the binary's.
@@ -33,9 +39,13 @@ mod error;
 mod hls;
 mod http;
 pub mod load;
+mod net;
 pub mod probe;
+mod process;
 mod rtmp;
 mod stats;
 
 pub use error::{Error, Result};
-pub use stats::{Percentiles, own_cpu_seconds};
+pub use net::TlsOptions;
+pub use process::{Change, Usage, Watched, own_cpu_seconds};
+pub use stats::Percentiles;

@@ -1,4 +1,4 @@
-//! Figures of many sessions in few numbers: percentiles, CPU time of this process, sizes for people.
+//! Figures of many sessions in few numbers: percentiles, samples of bounded size, sizes for people.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,8 @@ pub struct Percentiles {
     pub min: f64,
     /// Half are no greater.
     pub p50: f64,
+    /// 90 % are no greater.
+    pub p90: f64,
     /// 95 % are no greater.
     pub p95: f64,
     /// 99 % are no greater.
@@ -35,6 +37,7 @@ impl Percentiles {
             count: values.len(),
             min,
             p50: rank(0.50),
+            p90: rank(0.90),
             p95: rank(0.95),
             p99: rank(0.99),
             max,
@@ -42,24 +45,83 @@ impl Percentiles {
     }
 }
 
-/// CPU seconds this process has used, user and system, in steps of 10 ms; 0 where the system does not tell.
-#[must_use]
-pub fn own_cpu_seconds() -> f64 {
-    /// `USER_HZ`, which Linux fixes at 100 towards programs.
-    const TICKS: f64 = 100.0;
-    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else {
-        return 0.0;
-    };
-    // The second field is the program's name in brackets, which may hold anything.
-    let Some((_, rest)) = stat.rsplit_once(')') else {
-        return 0.0;
-    };
-    let field = |at: usize| {
-        let ticks = rest.split_whitespace().nth(at)?.parse::<f64>().ok()?;
-        Some(ticks / TICKS)
-    };
-    // utime and stime are fields 14 and 15 of the file, 12 and 13 behind the name.
-    field(11).unwrap_or(0.0) + field(12).unwrap_or(0.0)
+/// Values of one measurement, as many as there are, in bounded memory: of long series each 2nd, 4th, 8th, … is kept, and
+/// the count and both ends of all.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    kept: Vec<f64>,
+    /// One of so many is kept.
+    every: u64,
+    seen: u64,
+    min: f64,
+    max: f64,
+    most: usize,
+}
+
+impl Default for Series {
+    fn default() -> Self {
+        Self::with_room(32_768)
+    }
+}
+
+impl Series {
+    /// Keeps at most so many values.
+    pub(crate) fn with_room(most: usize) -> Self {
+        Self {
+            kept: Vec::new(),
+            every: 1,
+            seen: 0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            most: most.max(2),
+        }
+    }
+
+    pub(crate) fn push(&mut self, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        (self.min, self.max) = (self.min.min(value), self.max.max(value));
+        if self.seen.is_multiple_of(self.every) {
+            if self.kept.len() == self.most {
+                let mut at = 0_usize;
+                self.kept.retain(|_| {
+                    at += 1;
+                    at % 2 == 1
+                });
+                self.every *= 2;
+            }
+            if self.seen.is_multiple_of(self.every) {
+                self.kept.push(value);
+            }
+        }
+        self.seen += 1;
+    }
+
+    pub(crate) fn extend(&mut self, values: impl IntoIterator<Item = f64>) {
+        values.into_iter().for_each(|v| self.push(v));
+    }
+
+    /// Takes the values of another one over.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.extend(other.kept.iter().copied());
+        // What the other one had left out counts all the same.
+        self.seen += other.seen - other.kept.len() as u64;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
+    /// How many values there were.
+    pub(crate) const fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    pub(crate) fn percentiles(&self) -> Option<Percentiles> {
+        let mut all = Percentiles::of(self.kept.clone())?;
+        all.count = usize::try_from(self.seen).unwrap_or(usize::MAX);
+        (all.min, all.max) = (self.min, self.max);
+        Some(all)
+    }
 }
 
 /// `4.20 Mb/s`.
@@ -95,20 +157,31 @@ mod tests {
         assert_eq!(Percentiles::of(vec![f64::NAN]), None);
         let p = Percentiles::of((1..=200).rev().map(f64::from).collect()).unwrap();
         assert_eq!((p.count, p.min, p.max), (200, 1.0, 200.0));
-        assert_eq!((p.p50, p.p95, p.p99), (100.0, 190.0, 198.0));
+        assert_eq!((p.p50, p.p90, p.p95, p.p99), (100.0, 180.0, 190.0, 198.0));
         let one = Percentiles::of(vec![7.0]).unwrap();
         assert_eq!((one.p50, one.p99), (7.0, 7.0));
     }
 
     #[test]
-    fn cpu_time_grows_with_work() {
-        let before = own_cpu_seconds();
-        let start = std::time::Instant::now();
-        let mut x = 1_u64;
-        while start.elapsed() < std::time::Duration::from_millis(120) {
-            x = std::hint::black_box(x.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    fn long_series_take_bounded_memory() {
+        let mut series = Series::with_room(1_000);
+        assert_eq!(series.percentiles(), None);
+        for n in 0..100_000 {
+            series.push(f64::from(n % 1_000));
         }
-        assert!(own_cpu_seconds() > before);
+        series.push(f64::NAN);
+        assert!(series.kept.len() <= 1_000);
+        let p = series.percentiles().unwrap();
+        assert_eq!((p.count, p.min, p.max), (100_000, 0.0, 999.0));
+        assert!(
+            (p.p50 - 500.0).abs() < 25.0 && (p.p90 - 900.0).abs() < 25.0,
+            "{p:?}"
+        );
+        let mut sum = Series::default();
+        sum.push(-1.0);
+        sum.add(&series);
+        let p = sum.percentiles().unwrap();
+        assert_eq!((p.count, p.min, p.max), (100_001, -1.0, 999.0));
     }
 
     #[test]

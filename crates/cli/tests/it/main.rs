@@ -8,6 +8,7 @@
 
 mod check_config;
 mod demo;
+mod load;
 mod reference;
 mod support;
 mod usage;

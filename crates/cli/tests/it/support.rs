@@ -79,6 +79,11 @@ impl Demo {
         }
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
     /// The answer to a GET, as far as `most` bytes.
     pub(crate) fn get(&self, path: &str, most: usize) -> Vec<u8> {
         let mut socket = TcpStream::connect(&self.http).unwrap();

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use m3u8::{
     ByteRange, MediaPlaylist, MediaType, MultivariantPlaylist, ParseOptions, Playlist, Warning,
 };
-use reqwest::Url;
+use reqwest::{ClientBuilder, Url};
+use rustls::ClientConfig;
 
 use crate::error::causes;
-use crate::{Error, Result};
+use crate::{Error, Result, TlsOptions};
 
 pub(crate) use cursor::{Cursor, Item, Next};
 
@@ -33,15 +34,35 @@ pub(crate) struct Loaded<T> {
 
 impl Http {
     /// Many players share it, each with connections of its own: HTTP/1.1, one connection for each request under way.
-    pub(crate) fn new(timeout: Duration) -> Result<Self> {
+    pub(crate) fn new(timeout: Duration, tls: &TlsOptions) -> Result<Self> {
+        let builder = Self::builder(timeout).http1_only();
+        // What the client brings itself is the same as the default.
+        let builder = match tls {
+            own if *own == TlsOptions::default() => builder,
+            own => builder.tls_backend_preconfigured(own.client()?.as_ref().clone()),
+        };
+        Self::build(builder)
+    }
+
+    /// Of one player: HTTP/2 where the server offers it (by ALPN, so under TLS), all requests on one connection.
+    pub(crate) fn http2(timeout: Duration, tls: &ClientConfig) -> Result<Self> {
+        let mut tls = tls.clone();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self::build(Self::builder(timeout).tls_backend_preconfigured(tls))
+    }
+
+    fn builder(timeout: Duration) -> ClientBuilder {
         // The first installer wins; another part of the process may have chosen already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         reqwest::Client::builder()
-            .http1_only()
             .connect_timeout(timeout)
             .read_timeout(timeout)
             .pool_max_idle_per_host(usize::MAX)
             .user_agent("Millstream")
+    }
+
+    fn build(builder: ClientBuilder) -> Result<Self> {
+        builder
             .build()
             .map(Self)
             .map_err(|e| Error::Usage(format!("no HTTP client: {}", causes(&e))))
@@ -107,6 +128,16 @@ impl Http {
         Ok(bytes)
     }
 
+    /// Asks with a credential.
+    pub(crate) async fn ask_as(&self, url: Url, token: Option<&str>) -> Result<reqwest::Response> {
+        let request = self.0.get(url);
+        send(match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
+        .await
+    }
+
     pub(crate) async fn ask(
         &self,
         url: Url,
@@ -118,14 +149,18 @@ impl Http {
             let end = start.saturating_add(range.length).saturating_sub(1);
             request = request.header("Range", format!("bytes={start}-{end}"));
         }
-        let response = request.send().await.map_err(broken)?;
-        match response.status().as_u16() {
-            200..=299 => Ok(response),
-            status => Err(Error::Status {
-                status,
-                url: response.url().to_string(),
-            }),
-        }
+        send(request).await
+    }
+}
+
+async fn send(request: reqwest::RequestBuilder) -> Result<reqwest::Response> {
+    let response = request.send().await.map_err(broken)?;
+    match response.status().as_u16() {
+        200..=299 => Ok(response),
+        status => Err(Error::Status {
+            status,
+            url: response.url().to_string(),
+        }),
     }
 }
 

@@ -11,17 +11,15 @@ use reqwest::Url;
 
 use super::play::Run;
 use super::session::Figures;
+use crate::Result;
 use crate::hls::{Cursor, Http, Item, Loaded, Next, choose, join, parse_url};
-use crate::{Error, Result};
 
 /// Media a player holds before it stops loading.
 const AHEAD: Duration = Duration::from_secs(30);
 
 /// Plays until the stream ends.
 pub(crate) async fn play(run: &Run, url: &str, figures: &mut Figures) -> Result<()> {
-    let Some(http) = &run.http else {
-        return Err(Error::Usage("no HTTP client".to_owned()));
-    };
+    let http = &run.http()?;
     figures.request(Instant::now());
     let is_probe = run.is_probe(figures.session);
     let loaded = http.playlist(parse_url(url)?).await?;
@@ -118,10 +116,8 @@ impl Track<'_, '_> {
         let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         figures.media(now, self.is_main);
         if self.is_main {
-            figures.player.media(now, self.at.to_duration());
-            figures
-                .player
-                .media(now, (self.at + item.duration).to_duration());
+            figures.time(now, self.at.to_duration());
+            figures.time(now, (self.at + item.duration).to_duration());
         }
         self.at += item.duration;
         Ok(())

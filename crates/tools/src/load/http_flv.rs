@@ -16,7 +16,7 @@ use crate::{Error, Result};
 pub(crate) async fn play(run: &Run, url: &str, figures: &mut Figures) -> Result<()> {
     let timeout = run.options.timeout;
     figures.request(Instant::now());
-    let answer = http::get(url, timeout).await?;
+    let answer = http::get(url, run.dialer()?).await?;
     if run.is_probe(figures.session) {
         follow(answer, timeout, figures, Frames::new()).await
     } else {
@@ -25,7 +25,7 @@ pub(crate) async fn play(run: &Run, url: &str, figures: &mut Figures) -> Result<
 }
 
 /// What is done with the bytes of a body.
-trait Take {
+pub(crate) trait Take {
     fn take(&mut self, bytes: &[u8], figures: &mut Figures) -> Result<()>;
 
     /// The body ended.
@@ -41,7 +41,7 @@ async fn follow(
     mut to: impl Take,
 ) -> Result<()> {
     let Answer {
-        stream,
+        mut stream,
         mut body,
         first,
     } = answer;
@@ -60,21 +60,19 @@ async fn follow(
         return to.end(figures);
     }
     loop {
-        if figures.has_started() {
-            stream.readable().await?;
+        let has_started = figures.has_started();
+        let read = read_shared(&mut stream, |bytes| feed(&mut to, bytes, figures));
+        let more = if has_started {
+            read.await?
         } else {
-            let readable = tokio::time::timeout_at(deadline, stream.readable());
-            readable.await.map_err(|_| Error::Timeout {
+            let read = tokio::time::timeout_at(deadline, read).await;
+            read.map_err(|_| Error::Timeout {
                 what: "media",
                 after: timeout,
-            })??;
-        }
-        let mut more = true;
-        let read = read_shared(&stream, |bytes| {
-            more = feed(&mut to, bytes, figures)?;
-            Ok(())
-        })?;
-        if read == Some(0) || !more {
+            })??
+        };
+        // The body ended, or the connection.
+        if more != Some(true) {
             return to.end(figures);
         }
     }
@@ -89,9 +87,7 @@ impl Take for FlvSkim {
             newest = Some(time);
         });
         if let Some(ms) = newest {
-            figures
-                .player
-                .media(now, Duration::from_millis(u64::from(ms)));
+            figures.time(now, Duration::from_millis(u64::from(ms)));
         }
         if is_flv {
             Ok(())
@@ -102,14 +98,14 @@ impl Take for FlvSkim {
 }
 
 /// Reads every frame.
-struct Frames {
+pub(crate) struct Frames {
     reader: FileReader,
     demuxer: Demuxer,
     events: Events,
 }
 
 impl Frames {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let limits = Limits::default();
         Self {
             reader: FileReader::new(&limits),

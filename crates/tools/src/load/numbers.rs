@@ -4,6 +4,8 @@ use std::time::SystemTime;
 
 use core_frame::{CodecId, MediaFrame, TrackId, WallTime};
 
+use crate::stats::Series;
+
 /// Follows the numbers of each track.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
@@ -13,7 +15,7 @@ pub(crate) struct Numbers {
     pub(crate) seen: u64,
     pub(crate) gaps: u64,
     pub(crate) duplicates: u64,
-    pub(crate) latency_ms: Vec<f64>,
+    pub(crate) latency_ms: Series,
 }
 
 impl Numbers {
@@ -68,7 +70,7 @@ mod tests {
             numbers.frame(&frames[at]);
         }
         assert_eq!((numbers.seen, numbers.gaps, numbers.duplicates), (6, 2, 2));
-        assert!(numbers.latency_ms.is_empty(), "from before the session");
+        assert_eq!(numbers.latency_ms.seen(), 0, "from before the session");
     }
 
     #[test]
@@ -80,6 +82,7 @@ mod tests {
         let frame = source.next().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(20));
         numbers.frame(&frame);
-        assert!((20.0..2_000.0).contains(&numbers.latency_ms[0]));
+        let latency = numbers.latency_ms.percentiles().unwrap();
+        assert!((20.0..2_000.0).contains(&latency.max));
     }
 }

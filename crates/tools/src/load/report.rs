@@ -1,11 +1,12 @@
 //! What a load run found, as JSON and as a table.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
 use super::Protocol;
+use super::table::Table;
+use crate::process::Watched;
 use crate::stats::{Percentiles, rate, size};
 
 /// How the sessions of a run fared.
@@ -33,7 +34,7 @@ pub struct PlayReport {
     pub url: String,
     /// Seconds from the first start to the last end.
     pub seconds: f64,
-    /// How the sessions fared.
+    /// How the sessions fared, without the slow and the stalled ones; so all figures down to `stall_ms`.
     pub sessions: Sessions,
     /// Bytes received by all.
     pub bytes: u64,
@@ -49,6 +50,8 @@ pub struct PlayReport {
     pub join_ms: Option<Percentiles>,
     /// From publishing to here, of numbered frames with a time in them that were published after the session began.
     pub latency_ms: Option<Percentiles>,
+    /// The longest time without media of each session.
+    pub arrival_gap_ms: Option<Percentiles>,
     /// Numbered frames seen by the probing sessions.
     pub numbered_frames: u64,
     /// Numbers that are missing between two others; HLS: and segments that were missing or gone.
@@ -59,13 +62,53 @@ pub struct PlayReport {
     pub stalls: u64,
     /// Milliseconds players would have stood still.
     pub stalled_ms: f64,
+    /// How long each of these times was.
+    pub stall_ms: Option<Percentiles>,
+    /// What the server did with slow readers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<Treatment>,
+    /// What the server did with readers that stopped reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<Treatment>,
     /// CPU seconds of this process.
     pub cpu_seconds: f64,
     /// CPU seconds of this process for each gigabit received.
     pub cpu_seconds_per_gbit: f64,
+    /// Resident memory of this process at the end, in bytes.
+    pub rss_bytes: u64,
+    /// The process that was watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Watched>,
     /// One line a session, when asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<SessionReport>,
+}
+
+/// What a server did with readers that do not keep up.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Treatment {
+    /// Sessions of this kind.
+    pub sessions: usize,
+    /// Of these the server let in.
+    pub let_in: usize,
+    /// Why it did not let others in, and how many of each.
+    pub refused: BTreeMap<String, usize>,
+    /// Bytes they received.
+    pub bytes: u64,
+    /// Still connected when their time was over.
+    pub open: usize,
+    /// How the server ended the others, and how many of each: the status it sent, then FIN or RST.
+    pub closed: BTreeMap<String, usize>,
+    /// From being let in to the server's close. Where the server is on another machine, readers that read nothing see
+    /// only a close by RST at its time.
+    pub closed_after_ms: Option<Percentiles>,
+    /// Numbered frames that were left out between two that came.
+    pub skipped_frames: u64,
+    /// Sessions for which frames were left out.
+    pub skipping: usize,
+    /// From publishing to being read.
+    pub latency_ms: Option<Percentiles>,
 }
 
 /// One session of a run.
@@ -84,6 +127,8 @@ pub struct SessionReport {
     pub join_ms: Option<f64>,
     /// Seconds it played.
     pub seconds: f64,
+    /// The longest time without media.
+    pub longest_gap_ms: Option<f64>,
     /// Times it would have run dry.
     pub stalls: u64,
     /// Milliseconds it would have stood still.
@@ -102,20 +147,55 @@ pub struct PublishReport {
     pub url: String,
     /// Seconds from the first start to the last end.
     pub seconds: f64,
-    /// How the sessions fared.
+    /// How the sessions fared in the end.
     pub sessions: Sessions,
+    /// Every refusal and every loss of a connection, also those that a new attempt made good, and how many of each.
+    pub setbacks: BTreeMap<String, usize>,
+    /// Attempts that did not get as far as publishing.
+    pub refusals: u64,
+    /// Times a publisher that had been cut off published again.
+    pub reconnects: u64,
     /// Bytes sent by all.
     pub bytes: u64,
     /// Bits a second sent by all.
     pub bitrate_bps: f64,
     /// Access units sent by all.
     pub frames: u64,
-    /// From the begin of connecting to the server's consent.
+    /// From the begin of connecting to the server's consent, of each session that got it.
     pub startup_ms: Option<Percentiles>,
     /// The furthest any publisher was behind its clock: the server (or this machine) did not take the media in time.
     pub behind_ms: f64,
     /// CPU seconds of this process.
     pub cpu_seconds: f64,
+    /// CPU seconds of this process for each gigabit sent.
+    pub cpu_seconds_per_gbit: f64,
+    /// Resident memory of this process at the end, in bytes.
+    pub rss_bytes: u64,
+    /// One line a publisher, when asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<PublisherReport>,
+}
+
+/// One publisher of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PublisherReport {
+    /// Its number.
+    pub session: usize,
+    /// Bytes sent.
+    pub bytes: u64,
+    /// Access units sent.
+    pub frames: u64,
+    /// From the begin of connecting to the server's first consent.
+    pub startup_ms: Option<f64>,
+    /// Attempts that did not get as far as publishing.
+    pub refusals: u64,
+    /// Times it published again after having been cut off.
+    pub reconnects: u64,
+    /// The furthest it was behind its clock.
+    pub behind_ms: f64,
+    /// Why it failed or ended early.
+    pub reason: Option<String>,
 }
 
 impl PlayReport {
@@ -142,6 +222,7 @@ impl PlayReport {
         t.percentiles("start-up", self.startup_ms);
         t.percentiles("join", self.join_ms);
         t.percentiles("latency", self.latency_ms);
+        t.percentiles("longest gap", self.arrival_gap_ms);
         t.row(
             "numbered frames",
             &match self.numbered_frames {
@@ -153,20 +234,21 @@ impl PlayReport {
             "stalls",
             &format!("{} ({:.0} ms in all)", self.stalls, self.stalled_ms),
         );
-        t.row(
-            "own CPU",
-            &format!(
-                "{:.2} s, {:.4} s a Gbit",
-                self.cpu_seconds, self.cpu_seconds_per_gbit
-            ),
-        );
+        if self.stalls > 0 {
+            t.percentiles("stall", self.stall_ms);
+        }
+        t.treatment("slow readers", self.slow.as_ref());
+        t.treatment("stalled readers", self.stalled.as_ref());
+        t.own(self.cpu_seconds, self.cpu_seconds_per_gbit, self.rss_bytes);
+        if let Some(server) = &self.server {
+            t.watched("server", server);
+        }
         if !self.details.is_empty() {
-            t.0.push_str("\nsession      bytes    units  start-up ms  stalls  gaps  reason\n");
+            t.line("\nsession      bytes    units  start-up ms  stalls  gaps  reason");
         }
         for s in &self.details {
             let startup = s.startup_ms.map_or("-".to_owned(), |ms| format!("{ms:.1}"));
-            let _ = writeln!(
-                t.0,
+            t.line(&format!(
                 "{:>7} {:>10} {:>8} {startup:>12} {:>7} {:>5}  {}",
                 s.session,
                 s.bytes,
@@ -174,15 +256,20 @@ impl PlayReport {
                 s.stalls,
                 s.gaps,
                 s.reason.as_deref().unwrap_or("")
-            );
+            ));
         }
-        t.0
+        t.text()
     }
 
-    /// True when every session started and stayed, and no numbered frame was lost or doubled.
+    /// True when every session started and stayed (slow and stalled ones need only have been let in), no numbered frame
+    /// was lost or doubled for those that read in time, and the process that was watched is still there.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.sessions.started == self.sessions.asked
+        let misfits = [&self.slow, &self.stalled];
+        let mut misfits = misfits.into_iter().flatten();
+        misfits.all(|t| t.let_in == t.sessions)
+            && self.server.as_ref().is_none_or(|s| !s.died)
+            && self.sessions.started == self.sessions.asked
             && self.sessions.ended_early == 0
             && self.gaps == 0
             && self.duplicates == 0
@@ -196,6 +283,11 @@ impl PublishReport {
         let mut t = Table::default();
         t.row("url", &self.url);
         t.sessions(&self.sessions);
+        if !self.setbacks.is_empty() {
+            let text = format!("{}, {} reconnects", self.refusals, self.reconnects);
+            t.row("refusals", &text);
+            t.counts(&self.setbacks);
+        }
         t.row("time", &format!("{:.1} s", self.seconds));
         t.row(
             "sent",
@@ -204,44 +296,30 @@ impl PublishReport {
         t.row("bit rate", &format!("{} in all", rate(self.bitrate_bps)));
         t.percentiles("start-up", self.startup_ms);
         t.row("behind", &format!("{:.1} ms at most", self.behind_ms));
-        t.row("own CPU", &format!("{:.2} s", self.cpu_seconds));
-        t.0
+        t.own(self.cpu_seconds, self.cpu_seconds_per_gbit, self.rss_bytes);
+        if !self.details.is_empty() {
+            t.line("\nsession      bytes   frames  start-up ms  refusals  reconnects  behind ms  reason");
+        }
+        for p in &self.details {
+            let startup = p.startup_ms.map_or("-".to_owned(), |ms| format!("{ms:.1}"));
+            t.line(&format!(
+                "{:>7} {:>10} {:>8} {startup:>12} {:>9} {:>11} {:>10.1}  {}",
+                p.session,
+                p.bytes,
+                p.frames,
+                p.refusals,
+                p.reconnects,
+                p.behind_ms,
+                p.reason.as_deref().unwrap_or("")
+            ));
+        }
+        t.text()
     }
 
-    /// True when every session was accepted and stayed.
+    /// True when every session was accepted and stayed to its end; an attempt that was made good counts as neither lost
+    /// nor refused.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.sessions.started == self.sessions.asked && self.sessions.ended_early == 0
-    }
-}
-
-#[derive(Default)]
-struct Table(String);
-
-impl Table {
-    fn row(&mut self, name: &str, value: &str) {
-        let _ = writeln!(self.0, "{name:<16} {value}");
-    }
-
-    fn sessions(&mut self, s: &Sessions) {
-        let text = format!(
-            "{} of {} started, {} failed, {} ended early",
-            s.started, s.asked, s.failed, s.ended_early
-        );
-        self.row("sessions", &text);
-        for (reason, count) in &s.reasons {
-            self.row("", &format!("{count}x {reason}"));
-        }
-    }
-
-    fn percentiles(&mut self, name: &str, p: Option<Percentiles>) {
-        let text = match p {
-            None => "not measured".to_owned(),
-            Some(p) => format!(
-                "p50 {:.1} ms, p95 {:.1}, p99 {:.1}, max {:.1} (of {})",
-                p.p50, p.p95, p.p99, p.max, p.count
-            ),
-        };
-        self.row(name, &text);
     }
 }

@@ -1,7 +1,9 @@
 //! RTMP players.
 
 use std::cell::RefCell;
-use std::io::ErrorKind;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,12 +11,12 @@ use core_frame::Limits;
 use flv::{Demuxer, Event, Events, TagKind};
 use ingest_rtmp::client::{Event as RtmpEvent, Output, Role};
 use ingest_rtmp::wire::message::{Message, MessageType};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
 use super::play::Run;
 use super::rtmp_skim::{ChunkSkim, Seen};
 use super::session::Figures;
+use crate::net::Socket;
 use crate::rtmp::Connection;
 use crate::{Error, Result};
 
@@ -23,25 +25,30 @@ thread_local! {
     static SHARED: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
 }
 
-/// Reads what is there into the shared buffer and hands it to `on`. `None` when nothing is there, 0 at the end.
-pub(crate) fn read_shared(
-    stream: &TcpStream,
-    on: impl FnOnce(&[u8]) -> Result<()>,
-) -> Result<Option<usize>> {
-    SHARED.with_borrow_mut(|buf| match stream.try_read(buf) {
-        Ok(n) => {
-            on(&buf[..n])?;
-            Ok(Some(n))
-        }
-        Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(None),
-        Err(e) => Err(e.into()),
+/// Waits for bytes, reads them into the shared buffer and hands them to `on`. `None` at the end.
+pub(crate) async fn read_shared<T>(
+    stream: &mut Socket,
+    mut on: impl FnMut(&[u8]) -> Result<T>,
+) -> Result<Option<T>> {
+    poll_fn(|cx| {
+        SHARED.with_borrow_mut(|buf| {
+            let mut read = ReadBuf::new(buf);
+            match Pin::new(&mut *stream).poll_read(cx, &mut read) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Err(e)) => Poll::Ready(Err(e.into())),
+                Poll::Ready(Ok(())) if read.filled().is_empty() => Poll::Ready(Ok(None)),
+                Poll::Ready(Ok(())) => Poll::Ready(on(read.filled()).map(Some)),
+            }
+        })
     })
+    .await
 }
 
 /// Plays until the stream ends. Cancel-safe only as a whole: the figures stay, the connection goes.
 pub(crate) async fn play(run: &Run, url: &str, figures: &mut Figures) -> Result<()> {
     let timeout = run.options.timeout;
-    let connection = Connection::open(url, Role::Play, figures.session as u64, timeout).await?;
+    let seed = figures.session as u64;
+    let connection = Connection::open(url, Role::Play, seed, run.dialer()?).await?;
     if run.is_probe(figures.session) {
         read_all(connection, figures, timeout).await
     } else {
@@ -51,8 +58,7 @@ pub(crate) async fn play(run: &Run, url: &str, figures: &mut Figures) -> Result<
 
 /// A player that reads every frame.
 async fn read_all(mut c: Connection, figures: &mut Figures, timeout: Duration) -> Result<()> {
-    let mut demuxer = Demuxer::new(&Limits::default());
-    let mut events = Events::new();
+    let mut frames = Frames::new();
     let mut sent = 0;
     loop {
         let event = if figures.has_started() {
@@ -61,30 +67,27 @@ async fn read_all(mut c: Connection, figures: &mut Figures, timeout: Duration) -
             let next = tokio::time::timeout(timeout, c.next());
             next.await.map_err(|_| no_media(timeout))??
         };
-        let now = Instant::now();
         figures.bytes = c.bytes_in;
         if c.bytes_out != sent && !figures.has_started() {
             // The last thing sent before media comes is the request to play.
             sent = c.bytes_out;
-            figures.request(now);
+            figures.request(Instant::now());
         }
         match event {
             None | Some(RtmpEvent::Ended) => return Ok(()),
-            Some(RtmpEvent::Message(message)) => {
-                let Some((kind, body)) = media(message.kind, &message) else {
-                    continue;
-                };
-                // Broken media is the prober's business; here it is a frame that is missing.
-                let _ = demuxer.push(kind, message.timestamp, body, &mut events);
-                take(figures, now, &mut events);
+            Some(RtmpEvent::Message(m)) => {
+                if let Some((kind, body)) = message(&m) {
+                    frames.push(kind, m.timestamp, body, figures);
+                }
             }
             Some(_) => {}
         }
     }
 }
 
-fn media(kind: MessageType, message: &Message) -> Option<(TagKind, Bytes)> {
-    let kind = match kind {
+/// The media in a message.
+pub(crate) fn message(message: &Message) -> Option<(TagKind, Bytes)> {
+    let kind = match message.kind {
         MessageType::Audio => TagKind::Audio,
         MessageType::Video => TagKind::Video,
         MessageType::Data => TagKind::Script,
@@ -93,13 +96,34 @@ fn media(kind: MessageType, message: &Message) -> Option<(TagKind, Bytes)> {
     Some((kind, message.body.clone()))
 }
 
+/// Messages read to the frames in them.
+pub(crate) struct Frames {
+    demuxer: Demuxer,
+    events: Events,
+}
+
+impl Frames {
+    pub(crate) fn new() -> Self {
+        Self {
+            demuxer: Demuxer::new(&Limits::default()),
+            events: Events::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, kind: TagKind, time: u32, body: Bytes, figures: &mut Figures) {
+        // Broken media is the prober's business; here it is a frame that is missing.
+        let _ = self.demuxer.push(kind, time, body, &mut self.events);
+        take(figures, Instant::now(), &mut self.events);
+    }
+}
+
 /// Counts the frames among the events, and reads their numbers.
 pub(crate) fn take(figures: &mut Figures, now: Instant, events: &mut Events) {
     for event in events.drain() {
         let Event::Frame(frame) = event else { continue };
         let is_video = frame.kind() == core_frame::MediaKind::Video;
         figures.media(now, is_video && frame.is_keyframe());
-        figures.player.media(now, frame.dts.to_duration());
+        figures.time(now, frame.dts.to_duration());
         if let Some(numbers) = &mut figures.numbers {
             numbers.frame(&frame);
         }
@@ -112,43 +136,42 @@ async fn count(mut c: Connection, figures: &mut Figures, timeout: Duration) -> R
     let mut skim = ChunkSkim::new();
     let mut counter = Counter::default();
     let deadline = tokio::time::Instant::now() + timeout;
-    let mut speaking = true;
-    while speaking {
-        while let Some(output) = c.session.poll_output() {
+    let (session, stream) = c.parts();
+    loop {
+        let mut started = false;
+        while let Some(output) = session.poll_output() {
             match output {
                 Output::Transmit(bytes) => {
                     figures.request(Instant::now());
-                    c.stream.write_all(&bytes).await?;
+                    stream.write_all(&bytes).await?;
                 }
-                Output::Event(RtmpEvent::Started) => speaking = false,
+                Output::Event(RtmpEvent::Started) => started = true,
                 Output::Event(RtmpEvent::Ended) => return Ok(()),
                 Output::Event(_) => {}
             }
         }
-        if !speaking {
+        if started {
             break;
         }
-        let readable = tokio::time::timeout_at(deadline, c.stream.readable());
-        readable.await.map_err(|_| no_media(timeout))??;
-        let session = &mut c.session;
-        let read = read_shared(&c.stream, |bytes| {
+        let read = read_shared(stream, |bytes| {
             counter.feed(&mut skim, bytes, figures)?;
-            Ok(session.handle_input(bytes)?)
-        })?;
-        if read == Some(0) {
+            Connection::input(session, bytes)
+        });
+        let read = tokio::time::timeout_at(deadline, read).await;
+        if read.map_err(|_| no_media(timeout))??.is_none() {
             return Err(Error::Empty);
         }
     }
-    let Connection { mut stream, .. } = c;
     loop {
-        if figures.has_started() {
-            stream.readable().await?;
+        let has_started = figures.has_started();
+        let read = read_shared(stream, |bytes| counter.feed(&mut skim, bytes, figures));
+        let read = if has_started {
+            read.await?
         } else {
-            let readable = tokio::time::timeout_at(deadline, stream.readable());
-            readable.await.map_err(|_| no_media(timeout))??;
-        }
-        let read = read_shared(&stream, |bytes| counter.feed(&mut skim, bytes, figures))?;
-        if read == Some(0) || counter.ended {
+            let read = tokio::time::timeout_at(deadline, read).await;
+            read.map_err(|_| no_media(timeout))??
+        };
+        if read.is_none() || counter.ended {
             return Ok(());
         }
         if let Some(answer) = counter.answer() {
@@ -207,9 +230,7 @@ impl Counter {
             Seen::Eof => self.ended = true,
         });
         if let Some(ms) = newest {
-            figures
-                .player
-                .media(now, Duration::from_millis(u64::from(ms)));
+            figures.time(now, Duration::from_millis(u64::from(ms)));
         }
         if is_rtmp {
             Ok(())

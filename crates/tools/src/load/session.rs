@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use super::fate::Fate;
 use super::numbers::Numbers;
+use super::options::Manner;
 use super::report::SessionReport;
+use crate::stats::Series;
 
 /// What one session found.
 #[derive(Debug)]
 pub(crate) struct Figures {
     pub(crate) session: usize,
+    pub(crate) manner: Manner,
     pub(crate) bytes: u64,
     pub(crate) units: u64,
     /// HLS segments that were missing, or gone before they were loaded.
@@ -17,17 +21,27 @@ pub(crate) struct Figures {
     requested: Option<Instant>,
     pub(crate) first_media: Option<Instant>,
     first_key: Option<Instant>,
+    last_media: Option<Instant>,
+    /// The longest time between two arrivals.
+    longest_gap: Duration,
     pub(crate) ended: Option<Instant>,
     pub(crate) player: Player,
-    /// Of a probing session.
+    /// Of a probing session, and of a slow one.
     pub(crate) numbers: Option<Numbers>,
+    /// Of a slow session.
+    pub(crate) pace: Option<Pace>,
+    /// The server let it in, though it may not have read any media.
+    pub(crate) let_in: bool,
+    /// Of a slow or stalled session that was let in.
+    pub(crate) fate: Option<Fate>,
     pub(crate) reason: Option<String>,
 }
 
 impl Figures {
-    pub(crate) fn new(session: usize, is_probe: bool, buffer: Duration) -> Self {
+    pub(crate) fn new(session: usize, manner: Manner, is_probe: bool, buffer: Duration) -> Self {
         Self {
             session,
+            manner,
             bytes: 0,
             units: 0,
             lost_segments: 0,
@@ -35,9 +49,14 @@ impl Figures {
             requested: None,
             first_media: None,
             first_key: None,
+            last_media: None,
+            longest_gap: Duration::ZERO,
             ended: None,
             player: Player::new(buffer),
-            numbers: is_probe.then(Numbers::new),
+            numbers: (is_probe || manner == Manner::Slow).then(Numbers::new),
+            pace: None,
+            let_in: false,
+            fate: None,
             reason: None,
         }
     }
@@ -54,6 +73,29 @@ impl Figures {
         if is_start {
             self.first_key.get_or_insert(now);
         }
+        if let Some(last) = self.last_media.replace(now) {
+            self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
+        }
+    }
+
+    /// Media up to this time of the stream has come.
+    pub(crate) fn time(&mut self, now: Instant, time: Duration) {
+        self.player.media(now, time);
+        if let Some(pace) = &mut self.pace {
+            pace.media(now, time);
+        }
+    }
+
+    /// When a slow session may read on.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.pace.as_ref()?.due()
+    }
+
+    /// The longest time without media, once there was any.
+    pub(crate) fn gap_ms(&self) -> Option<f64> {
+        let last = self.last_media?;
+        let tail = self.ended.map(|end| end.saturating_duration_since(last));
+        Some(millis(self.longest_gap.max(tail.unwrap_or_default())))
     }
 
     /// Media has come that a player can show (or, where there is no picture, hear).
@@ -96,11 +138,49 @@ impl Figures {
             startup_ms: self.startup_ms(),
             join_ms: self.join_ms(),
             seconds: self.played(),
+            longest_gap_ms: self.gap_ms(),
             stalls: self.player.stalls,
             stalled_ms: millis(self.player.stalled),
             gaps: self.gaps(),
             reason: self.reason.clone(),
         }
+    }
+}
+
+/// Holds a reader back to a share of the rate of what it reads.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    share: f64,
+    begun: Option<Instant>,
+    newest: Duration,
+    /// Media taken so far. What the server leaves out is not waited for.
+    taken: Duration,
+}
+
+impl Pace {
+    /// Longer steps are no media, but places where some was left out.
+    const STEP: Duration = Duration::from_millis(250);
+
+    pub(crate) const fn new(share: f64) -> Self {
+        Self {
+            share,
+            begun: None,
+            newest: Duration::ZERO,
+            taken: Duration::ZERO,
+        }
+    }
+
+    fn media(&mut self, now: Instant, time: Duration) {
+        if self.begun.is_none() {
+            self.begun = Some(now);
+            self.newest = time;
+        }
+        self.taken += time.saturating_sub(self.newest).min(Self::STEP);
+        self.newest = self.newest.max(time);
+    }
+
+    fn due(&self) -> Option<Instant> {
+        Some(self.begun? + self.taken.div_f64(self.share))
     }
 }
 
@@ -116,10 +196,12 @@ pub(crate) struct Player {
     zero: Option<Instant>,
     pub(crate) stalls: u64,
     pub(crate) stalled: Duration,
+    /// How long each stall lasted, in milliseconds.
+    pub(crate) lengths: Series,
 }
 
 impl Player {
-    const fn new(buffer: Duration) -> Self {
+    fn new(buffer: Duration) -> Self {
         Self {
             buffer,
             first: None,
@@ -127,6 +209,7 @@ impl Player {
             zero: None,
             stalls: 0,
             stalled: Duration::ZERO,
+            lengths: Series::with_room(256),
         }
     }
 
@@ -155,6 +238,7 @@ impl Player {
             let late = shown - held;
             self.stalls += 1;
             self.stalled += late + self.buffer;
+            self.lengths.push(millis(late + self.buffer));
             self.zero = Some(zero + late + self.buffer);
         }
     }
@@ -197,6 +281,22 @@ mod tests {
         // Showing began at 520 ms: 1.5 s of pause less the 0.52 s of reserve, plus what is gathered again.
         let stalled = player.stalled.as_millis();
         assert!((1_400..1_600).contains(&stalled), "{stalled}");
+        assert_eq!(player.lengths.seen(), 1);
+    }
+
+    #[test]
+    fn a_slow_reader_waits_for_its_share() {
+        let start = Instant::now();
+        let mut pace = Pace::new(0.5);
+        assert_eq!(pace.due(), None);
+        for ms in (1_000..3_000).step_by(40) {
+            pace.media(start, ms * MS);
+        }
+        assert_eq!(pace.due(), Some(start + 2 * 1_960 * MS));
+        // What was left out costs a step, and what is late nothing.
+        pace.media(start, 60_000 * MS);
+        pace.media(start, 59_000 * MS);
+        assert_eq!(pace.due(), Some(start + 2 * 2_210 * MS));
     }
 
     #[test]

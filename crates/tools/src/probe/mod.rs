@@ -13,7 +13,7 @@ use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::hls::{Http, parse_url};
-use crate::{Error, Result};
+use crate::{Error, Result, TlsOptions};
 use container::Container;
 
 pub use report::{
@@ -29,6 +29,8 @@ pub struct ProbeOptions {
     pub duration: Duration,
     /// How long a server may take to its first media.
     pub timeout: Duration,
+    /// How certificates are judged.
+    pub tls: TlsOptions,
 }
 
 impl Default for ProbeOptions {
@@ -37,11 +39,12 @@ impl Default for ProbeOptions {
         Self {
             duration: Duration::from_secs(5),
             timeout: Duration::from_secs(10),
+            tls: TlsOptions::default(),
         }
     }
 }
 
-/// Looks at a file, or at an `rtmp://`, `http://` or `https://` address: FLV, fragmented MP4 and HLS, told apart by
+/// Looks at a file, or at an `rtmp://`, `rtmps://`, `http://` or `https://` address: FLV, fragmented MP4 and HLS, told apart by
 /// their first bytes. Ends early, with what was found, when `cancel` fires.
 ///
 /// # Errors
@@ -55,14 +58,14 @@ pub async fn probe(
         cancel,
         after: options.duration,
     };
-    if source.starts_with("rtmp://") {
+    if crate::rtmp::is_rtmp(source) {
         rtmp::probe(source, options, &stop).await
     } else if source.starts_with("http://") || source.starts_with("https://") {
         http(source, options, &stop).await
     } else if source.contains("://") && !source.starts_with("file:") {
         Err(Error::Url {
             url: source.to_owned(),
-            reason: "rtmp, http, https and files are read",
+            reason: "rtmp, rtmps, http, https and files are read",
         })
     } else {
         let path = source.strip_prefix("file://").unwrap_or(source);
@@ -127,7 +130,7 @@ async fn file(source: &str, path: &Path, stop: &Stop) -> Result<ProbeReport> {
 }
 
 async fn http(source: &str, options: &ProbeOptions, stop: &Stop) -> Result<ProbeReport> {
-    let http = Http::new(options.timeout)?;
+    let http = Http::new(options.timeout, &options.tls)?;
     let url = parse_url(source)?;
     let mut response = http.ask(url, None).await?;
     let mut head = Vec::new();

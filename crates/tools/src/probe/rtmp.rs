@@ -10,6 +10,7 @@ use super::container::FlvMedia;
 use super::report::ProbeReport;
 use super::{ProbeOptions, Stop};
 use crate::error::causes;
+use crate::net::Dialer;
 use crate::rtmp::Connection;
 use crate::{Error, Result};
 
@@ -18,7 +19,8 @@ pub(super) async fn probe(
     options: &ProbeOptions,
     stop: &Stop,
 ) -> Result<ProbeReport> {
-    let mut connection = Connection::open(source, Role::Play, 0, options.timeout).await?;
+    let dialer = Dialer::new(source, options.timeout, &options.tls)?;
+    let mut connection = Connection::open(source, Role::Play, 0, &dialer).await?;
     connection.start(options.timeout).await?;
     let mut media = FlvMedia::new();
     let mut begun = None;

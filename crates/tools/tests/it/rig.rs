@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bus::{AppSpec, Engine};
 use bytes::{Bytes, BytesMut};
-use core_frame::{MediaFrame, TrackTable};
+use core_frame::{Limits, MediaFrame, TrackTable};
 use ingest_rtmp::net::{Config, RtmpProtocol};
 use synth::{Options, Source};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,10 +24,20 @@ pub(crate) struct Rtmp {
 
 impl Rtmp {
     pub(crate) fn start() -> Self {
+        Self::with(Limits::default())
+    }
+
+    pub(crate) fn with(limits: Limits) -> Self {
+        Self::at(([127, 0, 0, 1], 0).into(), limits)
+    }
+
+    /// At an address that was used before.
+    pub(crate) fn at(address: SocketAddr, limits: Limits) -> Self {
         let engine = Engine::builder()
             .allow_any_app(AppSpec::new("live"))
             .build();
-        let config = Config::new(([127, 0, 0, 1], 0).into());
+        let mut config = Config::new(address);
+        config.limits = limits;
         let rtmp = RtmpProtocol::bind(config)
             .expect("a free port")
             .with_playback(engine.clone());

@@ -215,3 +215,45 @@ async fn a_run_can_be_cancelled() {
     assert!(report.is_clean() && report.units > 0, "{}", report.table());
     assert!(sending.await.unwrap().unwrap().is_clean());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publisher_comes_back_and_goes_on() {
+    let server = Rtmp::start();
+    let (address, url) = (server.address, server.url("cam"));
+    let mut options = publisher(&url, 5 * SECOND);
+    options.retries = 10;
+    options.details = true;
+    let sending = tokio::spawn(publish(options, CancellationToken::new()));
+    tokio::time::sleep(3 * SECOND / 2).await;
+    drop(server);
+    tokio::time::sleep(SECOND).await;
+    let _server = Rtmp::at(address, core_frame::Limits::default());
+    let report = sending.await.unwrap().unwrap();
+    let table = report.table();
+    assert!(report.is_clean(), "{table}");
+    assert!(report.refusals > 0 && report.reconnects == 1, "{table}");
+    assert_eq!(report.details[0].reconnects, 1, "{table}");
+    assert!(report.setbacks.len() >= 2, "{table}");
+    // Of 5 s the outage of about a second is missing.
+    assert!((180..360).contains(&report.frames), "{table}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_publisher_is_told_why() {
+    let server = Rtmp::start();
+    let url = server.url("cam");
+    let first = tokio::spawn(publish(
+        publisher(&url, 3 * SECOND),
+        CancellationToken::new(),
+    ));
+    tokio::time::sleep(SECOND).await;
+    let mut options = publisher(&url, SECOND);
+    options.retries = 1;
+    let report = publish(options, CancellationToken::new()).await.unwrap();
+    let table = report.table();
+    assert!(!report.is_clean(), "{table}");
+    assert!(report.refusals >= 1 && report.reconnects == 0, "{table}");
+    let reason = report.setbacks.keys().next().unwrap();
+    assert!(reason.contains("NetStream.Publish."), "{table}");
+    assert!(first.await.unwrap().unwrap().is_clean());
+}

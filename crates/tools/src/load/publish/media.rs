@@ -9,13 +9,13 @@ use crate::load::PublishOptions;
 use crate::{Error, Result};
 
 /// What is sent.
-pub(super) enum Media {
+pub(in crate::load) enum Media {
     Numbered(Options),
     File(Loop),
 }
 
 /// A file that is sent over and over.
-pub(super) struct Loop {
+pub(in crate::load) struct Loop {
     /// In the order they are sent in a round.
     pub(super) tags: Vec<Tag>,
     /// How long a round is: as long as the longest track, so that no time goes back and no gap is larger than it must be.
@@ -23,7 +23,7 @@ pub(super) struct Loop {
 }
 
 /// A tag of a file.
-pub(super) struct Tag {
+pub(in crate::load) struct Tag {
     pub(super) kind: TagKind,
     /// In the round.
     pub(super) time: MediaTime,
@@ -79,7 +79,7 @@ impl Loop {
 }
 
 impl Media {
-    pub(super) fn open(options: &PublishOptions) -> Result<Self> {
+    pub(in crate::load) fn open(options: &PublishOptions) -> Result<Self> {
         let Some(path) = &options.file else {
             let mut wish = Options::default()
                 .fps(options.fps)
