@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use core_frame::{CodecId, Pick, TrackChoice, TrackTable};
+use core_frame::{CodecId, TrackChoice, TrackTable};
 
 use crate::mux::Coding;
 use crate::{FourCc, FourCcs, Plan};
@@ -93,8 +93,9 @@ impl CodecForm {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Layout {
-    /// Which tracks. The first of each kind is written plainly, as the track number 0 that every receiver knows,
-    /// whatever its number was.
+    /// Which tracks. The first of each kind that the receiver knows is written plainly, as the track number 0 that every
+    /// receiver knows, whatever its number was. No track is written that is not asked for: a receiver that is to get
+    /// another one where it does not know the main one asks for all.
     pub choice: TrackChoice,
     /// In which form.
     pub codecs: CodecForm,
@@ -135,15 +136,7 @@ impl Layout {
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut choice = self.choice.clone();
-        if !self.multitrack {
-            for pick in [&mut choice.video, &mut choice.audio] {
-                if *pick == Pick::All {
-                    *pick = Pick::Main;
-                }
-            }
-        }
-        write!(f, "{choice}&codecs=")?;
+        write!(f, "{}&codecs=", self.choice)?;
         match self.codecs.canonical(self.multitrack) {
             CodecForm::Enhanced => f.write_str("enhanced")?,
             CodecForm::Legacy => f.write_str("legacy")?,
@@ -165,9 +158,10 @@ mod tests {
 
     #[test]
     fn what_makes_no_difference_is_not_in_the_name() {
-        let mut layout = Layout::of(TrackChoice::ALL);
-        assert_eq!(layout.to_string(), Layout::default().to_string());
-        layout.codecs = CodecForm::Only(FourCcs::ALL);
+        let mut layout = Layout {
+            codecs: CodecForm::Only(FourCcs::ALL),
+            ..Layout::default()
+        };
         assert_eq!(layout.to_string(), Layout::default().to_string());
         layout.codecs = CodecForm::Only([FourCc(*b"avc1")].into_iter().collect());
         let legacy = Layout {
@@ -177,6 +171,7 @@ mod tests {
         assert_eq!(layout.to_string(), legacy.to_string());
         // A second track is written by its FourCC only, so there it does.
         layout.multitrack = true;
+        layout.choice = TrackChoice::ALL;
         assert_eq!(
             layout.to_string(),
             "video=all&audio=all&codecs=avc1&multitrack=yes"

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use core_frame::{
-    CodecId, MediaFrame, MediaKind, MediaTime, Pick, Tags, TrackId, TrackInfo, TrackTable,
-};
+use core_frame::{CodecId, MediaFrame, MediaKind, MediaTime, Tags, TrackId, TrackInfo, TrackTable};
 
 use crate::mux::{Coding, Head, Wire};
 use crate::{Error, Layout, TagKind, error::Result, metadata, scte35, timestamp_ms, track_index};
@@ -72,25 +70,14 @@ impl Plan {
             .iter()
             .filter(|t| layout.choice.wants(table, t.id))
             .collect();
-        for (kind, pick) in [
-            (TagKind::Video, &layout.choice.video),
-            (TagKind::Audio, &layout.choice.audio),
-        ] {
+        for kind in [TagKind::Video, TagKind::Audio] {
+            let of_kind = wanted.iter().filter(|t| kind_of(t) == Some(kind));
             let plain = |track: &&Arc<TrackInfo>| -> Option<Line> {
-                if kind_of(track) != Some(kind) {
-                    return None;
-                }
                 let coding = layout.codecs.coding(track.codec)?;
                 let wire = Wire::plain(coding, track).ok()?;
                 Some(line(kind, wire, track))
             };
-            let found = wanted.iter().copied().find_map(|t| plain(&t));
-            // Who asks for no track in particular is better off with another one than with none.
-            let found = found.or_else(|| match pick {
-                Pick::Main => table.tracks.iter().find_map(|t| plain(&t)),
-                _ => None,
-            });
-            plan.lines.extend(found);
+            plan.lines.extend(of_kind.copied().find_map(|t| plain(&t)));
         }
         if layout.multitrack {
             plan.number_others(layout, &wanted);

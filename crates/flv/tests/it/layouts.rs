@@ -178,20 +178,26 @@ fn all_tracks_that_a_receiver_knows() {
 }
 
 #[test]
-fn who_asks_for_nothing_gets_what_can_be_written() {
+fn who_asks_for_all_gets_the_first_that_can_be_written() {
     let mut table = table().0;
     table.tracks.retain(|t| t.id.0 > 2);
-    let odd = TrackInfo::new(TrackId::VIDEO, CodecId::Mjpeg);
-    table.set(odd);
-    let plan = Layout::default().plan(&table);
-    let ids: Vec<_> = plan.tracks().map(|t| t.id.0).collect();
-    assert_eq!(ids, [12, 13]);
-    // Alone it is an error that callers count.
-    table.tracks.truncate(1);
+    table.set(TrackInfo::new(TrackId::VIDEO, CodecId::Mjpeg));
+    let ids = |layout: &Layout, table: &TrackTable| -> Vec<_> {
+        let plan = layout.plan(table);
+        plan.tracks().map(|t| t.id.0).collect()
+    };
+    let all = Layout::of(TrackChoice::ALL);
+    assert_eq!(ids(&all, &table), [12, 13]);
+    // Who asks for the main one gets that or none: the others' frames may not even be at hand.
+    assert_eq!(ids(&Layout::default(), &table), [13]);
     let plan = Layout::default().plan(&table);
     assert!(!plan.has(TagKind::Video));
     let frame = MediaFrame::new_video(0, 0, Bytes::from_static(b"x"), CodecId::Mjpeg, true);
     assert!(matches!(plan.body(&frame), Err(Error::Unsupported(_))));
+    // The others were never promised.
+    let mut other = frame;
+    other.track = TrackId(12);
+    assert!(matches!(plan.body(&other), Ok(None)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use core_frame::Limits;
-use millstream_flv::{Demuxer, Events, FileReader, TagKind, amf0, amf3};
+use millstream_flv::{Demuxer, Event, Events, FileReader, Layout, TagKind, amf0, amf3};
 
 use crate::sample::{self, ALL};
 
@@ -199,4 +199,54 @@ fn mutated_amf3_does_not_panic() {
             let _ = amf0::read(&again, &limits);
         }
     }
+}
+
+#[test]
+fn mutated_scripts_do_not_panic() {
+    use amf0::Value;
+    let cue = "/DAlAAAAAAAAAP/wFAVDE1agf+//yBysA/4APcxQAAAAAAAAXhEvvQ==";
+    let fields = Value::object([
+        ("splice_command_type", Value::from(5.0)),
+        ("splice_event_id", 1_125_325_472.0.into()),
+        ("pre_roll_time", 4_000.0.into()),
+        ("break_duration", 30_000.0.into()),
+    ]);
+    let track = Value::object([("width", Value::from(640.0)), ("language", "de".into())]);
+    let map = Value::object([("1", track)]);
+    let seeds = [
+        amf0::write(&[
+            "onAdCue".into(),
+            Value::object([("type", "scte35"), ("cue", cue)]),
+        ]),
+        amf0::write(&["onCuePoint".into(), Value::object([("parameters", fields)])]),
+        amf0::write(&[
+            "@setDataFrame".into(),
+            "onMetaData".into(),
+            Value::ecma_array([("videoTrackIdInfoMap", map), ("title", "News".into())]),
+        ]),
+    ];
+    let limits = Limits::default();
+    let plan = Layout::all_tracks().plan(&sample::demux(sample::named("ffmpeg9_multitrack")).table);
+    let mut random = Random(0x5C7E);
+    let mut sections = 0;
+    for n in 0..10_000_u32 {
+        let seed = &seeds[n as usize % seeds.len()];
+        let mut demuxer = Demuxer::new(&limits);
+        let mut out = Events::new();
+        let body = Bytes::from(mutate(seed, &mut random));
+        let _ = demuxer.push(TagKind::Script, random.next() as u32, body, &mut out);
+        for event in out.drain() {
+            match event {
+                Event::Script(script) => {
+                    let frame = script.frame(&limits);
+                    let body = plan.body(&frame).expect("what was read can be written");
+                    assert!(body.is_some());
+                    sections += usize::from(frame.codec == core_frame::CodecId::Scte35);
+                }
+                Event::Metadata(metadata) => drop(metadata.tags()),
+                _ => {}
+            }
+        }
+    }
+    assert!(sections > 100, "{sections}");
 }

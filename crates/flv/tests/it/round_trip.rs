@@ -75,6 +75,27 @@ fn all_tracks_come_back_from_a_multitrack_file() {
 }
 
 #[test]
+fn bodies_go_out_as_they_came_in() {
+    for (name, bytes) in ALL {
+        let media = sample::demux(bytes);
+        let plan = Layout::all_tracks().plan(&media.table);
+        let mut theirs = sample::tags(bytes).into_iter();
+        let mut compared = 0;
+        for frame in &media.frames {
+            let body = plan.body(frame).expect("writable").expect("wanted");
+            let ours = [body.head.as_ref(), &body.payload].concat();
+            // Between the frames lie configurations and metadata.
+            let their = theirs.find(|(_, _, their)| their.ends_with(&frame.payload));
+            let (kind, time, their) = their.expect("the body of this frame");
+            assert_eq!((body.kind, body.timestamp_ms), (kind, time), "{name}");
+            assert_eq!(ours, their, "{name} {} at {time}", frame.codec);
+            compared += 1;
+        }
+        assert!(compared > 10, "{name}");
+    }
+}
+
+#[test]
 fn foreign_tracks_get_numbers_of_their_own() {
     let media = sample::demux(sample::named("ffmpeg5_h264_aac"));
     let video = media.table.video().expect("video");
