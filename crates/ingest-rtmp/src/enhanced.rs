@@ -139,18 +139,6 @@ pub fn layout(query: &str, enhanced: Option<&Enhanced>) -> Result<Layout, String
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     };
-    let has = |caps| enhanced.is_some_and(|e| e.has(caps));
-    if has(MULTITRACK) {
-        for (name, pick) in [
-            ("video", &mut layout.choice.video),
-            ("audio", &mut layout.choice.audio),
-        ] {
-            if value(name).is_none() {
-                *pick = Pick::All;
-            }
-        }
-    }
-    let all = [&layout.choice.video, &layout.choice.audio].contains(&&Pick::All);
     layout.codecs = match (value("form"), enhanced) {
         (Some("legacy"), _) => CodecForm::Legacy,
         (Some("enhanced"), _) | (None | Some(""), None) => CodecForm::Enhanced,
@@ -160,8 +148,20 @@ pub fn layout(query: &str, enhanced: Option<&Enhanced>) -> Result<Layout, String
         }
         (Some(_), _) => return Err("form= takes legacy or enhanced".to_owned()),
     };
-    layout.multitrack = all && layout.codecs != CodecForm::Legacy;
-    layout.nanos = has(NANOSECONDS | MOD_EX) && layout.codecs != CodecForm::Legacy;
+    if layout.codecs == CodecForm::Legacy {
+        return Ok(layout);
+    }
+    let has = |caps| enhanced.is_some_and(|e| e.has(caps));
+    for (name, pick) in [
+        ("video", &mut layout.choice.video),
+        ("audio", &mut layout.choice.audio),
+    ] {
+        if has(MULTITRACK) && value(name).is_none() {
+            *pick = Pick::All;
+        }
+        layout.multitrack |= *pick == Pick::All;
+    }
+    layout.nanos = has(NANOSECONDS | MOD_EX);
     Ok(layout)
 }
 

@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use core_frame::{CodecId, Limits, MediaFrame, Tags, TrackId, TrackInfo};
+use core_frame::{Limits, MediaFrame, Tags, TrackInfo};
 use flv::TagKind;
 
 use crate::Error;
 use crate::wire::aggregate::Aggregate;
-use crate::wire::command::{as_amf0, is_aside};
+use crate::wire::command::{data_body, is_aside};
 use crate::wire::message::{Message, MessageType};
 
 /// What a sender's media goes through.
@@ -96,10 +96,12 @@ impl Ingest {
                 if !self.admits(now, message.body.len(), out) {
                     return Ok(());
                 }
-                match as_amf0(message, &self.limits) {
-                    Ok(body) => self.script(time, body, out),
-                    Err(e) => self.judge(Err(e.into()), out),
+                if data_body(message).starts_with(CLEAR_DATA_FRAME) {
+                    out(Media::Tags(Tags::default()));
+                    return Ok(());
                 }
+                // Both forms of data: the demuxer knows AMF3 by its selector.
+                self.tag(TagKind::Script, time, body(), out)
             }
             _ => Ok(()),
         }
@@ -115,14 +117,7 @@ impl Ingest {
         matches!(admitted, Admitted::Yes)
     }
 
-    fn script(&mut self, time: u32, body: Bytes, out: &mut impl FnMut(Media)) -> Result<(), Error> {
-        if body.starts_with(CLEAR_DATA_FRAME) {
-            out(Media::Tags(Tags::default()));
-            return Ok(());
-        }
-        self.tag(TagKind::Script, time, body, out)
-    }
-
+    /// A message that cannot be used is left out; many in a row, or a track that nobody can decode, end the stream.
     fn tag(
         &mut self,
         kind: TagKind,
@@ -136,20 +131,10 @@ impl Ingest {
                 flv::Event::Track(track) => Media::Track(track),
                 flv::Event::Frame(frame) => Media::Frame(frame),
                 flv::Event::Metadata(metadata) => Media::Tags(metadata.tags()),
-                flv::Event::Script(script) => Media::Frame(MediaFrame::new(
-                    TrackId::DATA,
-                    CodecId::Script,
-                    script.time,
-                    script.body,
-                )),
+                flv::Event::Script(script) => Media::Frame(script.frame(&self.limits)),
                 _ => continue,
             });
         }
-        self.judge(result, out)
-    }
-
-    /// A message that cannot be used is left out; many in a row, or a track that nobody can decode, end the stream.
-    fn judge(&mut self, result: flv::Result<()>, out: &mut impl FnMut(Media)) -> Result<(), Error> {
         match result {
             Ok(()) => {
                 self.damaged = 0;

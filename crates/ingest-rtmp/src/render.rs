@@ -200,9 +200,12 @@ impl Render for RtmpRender {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::enhanced::{self, Enhanced};
+    use crate::media::{Ingest, Media};
     use crate::wire::chunk::{ChunkLimits, ChunkReader};
     use crate::wire::message::Message;
     use core_frame::{CodecId, Limits, RenderStep, TrackId, TrackInfo};
+    use std::time::Instant;
 
     fn read(bytes: &[u8], chunk_size: u32) -> Vec<Message> {
         let mut reader = ChunkReader::new(ChunkLimits::publishing(&Limits::default()), 0);
@@ -293,6 +296,99 @@ mod tests {
         changed.epoch.id = Epoch(1);
         render.tracks(&Arc::new(changed), &mut out);
         assert_eq!(out.steps().len(), 2);
+    }
+
+    #[test]
+    fn a_change_tells_running_players_only_what_changed() {
+        let mut render = RtmpRender::new(1, 65_536);
+        let mut out = RenderOut::new();
+        render.tracks(&table(), &mut out);
+        let mut tagged = (*table()).clone();
+        let mut tags = core_frame::Tags::default();
+        assert!(tags.set("title", core_frame::TagValue::Text("News".to_owned())));
+        tagged.tags = Arc::new(tags);
+        render.tracks(&Arc::new(tagged.clone()), &mut out);
+        tagged.epoch.id = Epoch(1);
+        render.tracks(&Arc::new(tagged), &mut out);
+        let kinds = |slices: &Slices| -> Vec<u8> {
+            let messages = read(&slices[0], 65_536);
+            messages.iter().map(|m| m.kind.into()).collect()
+        };
+        let told: Vec<_> = out
+            .drain()
+            .map(|step| match step {
+                RenderStep::Preamble(p) => (kinds(&p.join), kinds(&p.update)),
+                RenderStep::Item(item) => panic!("{item:?}"),
+            })
+            .collect();
+        let all = vec![18, 9, 8];
+        assert_eq!(
+            told,
+            [
+                (all.clone(), all.clone()),
+                (all.clone(), vec![18]),
+                (all.clone(), all)
+            ]
+        );
+    }
+
+    #[test]
+    fn multitrack_and_scripts_come_back_as_they_were() {
+        let track = |id, codec, config: &'static [u8]| {
+            let mut track = TrackInfo::new(TrackId(id), codec);
+            track.config = Bytes::from_static(config);
+            track
+        };
+        let opus = b"\0\x02\0\0\0\0\xBB\x80\0\0\0";
+        let table = Arc::new(TrackTable::new([
+            track(2, CodecId::Aac, b"\x12\x10"),
+            track(13, CodecId::Opus, opus),
+            track(15, CodecId::Aac, b"\x11\x90"),
+        ]));
+        let choose = |query: &str, caps: Option<u32>| {
+            let said = caps.map(|caps| flv::amf0::Value::object([("capsEx", caps)]));
+            let said = said.as_ref().and_then(Enhanced::parse);
+            enhanced::layout(query, said.as_ref()).unwrap()
+        };
+        for (layout, want) in [
+            (choose("", None), &[2, 3][..]),
+            (choose("audio=2", None), &[2, 3]),
+            (choose("audio=all", None), &[2, 13, 15, 3]),
+            (choose("", Some(enhanced::MULTITRACK)), &[2, 13, 15, 3]),
+            (choose("audio=none", Some(15)), &[3]),
+        ] {
+            let mut render = RtmpRender::new(1, 65_536).layout(layout.clone());
+            let mut out = RenderOut::new();
+            render.tracks(&table, &mut out);
+            for track in &table.tracks {
+                let mut frame = MediaFrame::new_audio(40, Bytes::from_static(b"unit"), track.codec);
+                frame.track = track.id;
+                render.frame(&frame, 0, &mut out);
+            }
+            let cue = flv::amf0::write(&["onCuePoint".into(), "ad".into()]);
+            let mut script = MediaFrame::new_audio(40, cue, CodecId::Script);
+            script.track = TrackId::DATA;
+            render.frame(&script, 0, &mut out);
+            render.flush(&mut out);
+            let mut ingest = Ingest::new(&Limits::default());
+            let mut tracks = Vec::new();
+            for step in out.drain() {
+                let slices = match step {
+                    RenderStep::Preamble(p) => p.join.clone(),
+                    RenderStep::Item(item) => item.slices,
+                };
+                for message in slices.iter().flat_map(|s| read(s, 65_536)) {
+                    let mut take = |media| match media {
+                        Media::Frame(f) => tracks.push((f.track.0, f.dts.as_millis())),
+                        Media::Damaged(why) => panic!("{why}"),
+                        _ => {}
+                    };
+                    ingest.message(Instant::now(), &message, &mut take).unwrap();
+                }
+            }
+            let want: Vec<_> = want.iter().map(|id| (*id, 40)).collect();
+            assert_eq!(tracks, want, "{layout}");
+        }
     }
 
     #[test]

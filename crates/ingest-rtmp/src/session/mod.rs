@@ -308,6 +308,12 @@ impl Session {
         matches!(self.phase, Phase::Publishing { .. } | Phase::Playing { .. })
     }
 
+    /// Bytes of memory held for messages that are not complete, and for what came behind a request that is not answered.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.reader.held().saturating_add(self.held.capacity())
+    }
+
     const fn is_asked(&self) -> bool {
         matches!(
             self.phase,

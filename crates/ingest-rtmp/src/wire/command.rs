@@ -42,7 +42,10 @@ impl Command {
     /// # Errors
     /// Where the body is neither, passes a limit, or does not begin with a name.
     pub fn parse(message: &Message, limits: &Limits) -> Result<Self, amf0::Error> {
-        let mut reader = reader(message, limits);
+        let mut reader = match message.kind {
+            MessageType::CommandAmf3 => amf0::Reader::of_amf3_message(&message.body, limits),
+            _ => amf0::Reader::new(&message.body, limits),
+        };
         let name = match reader.read()? {
             Value::String(name) => name,
             _ => {
@@ -106,30 +109,12 @@ pub fn info(level: &str, code: &str, description: &str) -> Value {
     ])
 }
 
-/// Reads the values of a command or data message, in either of its two forms.
-pub(crate) fn reader<'a>(message: &'a Message, limits: &Limits) -> amf0::Reader<'a> {
+/// The body of a data message from its name on, where that is AMF0; the AMF3 form has a selector before it.
+pub(crate) fn data_body(message: &Message) -> &[u8] {
     match message.kind {
-        MessageType::CommandAmf3 | MessageType::DataAmf3 => {
-            amf0::Reader::of_amf3_message(&message.body, limits)
-        }
-        _ => amf0::Reader::new(&message.body, limits),
+        MessageType::DataAmf3 => message.body.strip_prefix(&[0]).unwrap_or(&message.body),
+        _ => &message.body,
     }
-}
-
-/// The values of a data message as AMF0, which is what everyone reads: those of type 15 without their selector, and
-/// written anew where one of them was AMF3.
-pub(crate) fn as_amf0(message: &Message, limits: &Limits) -> Result<Bytes, amf0::Error> {
-    if message.kind != MessageType::DataAmf3 {
-        return Ok(message.body.clone());
-    }
-    let mut values = reader(message, limits);
-    let start = values.offset();
-    let read: Vec<Value> = values.by_ref().collect::<Result<_, _>>()?;
-    Ok(if values.has_amf3() {
-        amf0::write(&read)
-    } else {
-        message.body.slice(start.min(message.body.len())..)
-    })
 }
 
 /// Data messages that are about the connection and not of the stream: `|RtmpSampleAccess`, and the statuses and play
@@ -140,12 +125,11 @@ pub(crate) fn is_aside(message: &Message) -> bool {
         b"\x02\x00\x08onStatus",
         b"\x02\x00\x0ConPlayStatus",
     ];
-    let body = match message.kind {
-        MessageType::Data => &message.body[..],
-        MessageType::DataAmf3 => message.body.strip_prefix(&[0]).unwrap_or(&message.body),
-        _ => return false,
-    };
-    ASIDE.iter().any(|name| body.starts_with(name))
+    let is_data = matches!(message.kind, MessageType::Data | MessageType::DataAmf3);
+    is_data
+        && ASIDE
+            .iter()
+            .any(|name| data_body(message).starts_with(name))
 }
 
 #[cfg(test)]
@@ -196,20 +180,10 @@ mod tests {
         let command = Command::parse(&message(MessageType::CommandAmf3, body.clone()), &limits);
         let app = command.unwrap().object.get("app").cloned();
         assert_eq!(app, Some(Value::from("live")));
-        let as_amf0 = |kind, body: &Bytes| as_amf0(&message(kind, body.clone()), &limits);
-        let rewritten = as_amf0(MessageType::DataAmf3, &body).unwrap();
-        let object = Value::object([("app", "live")]);
-        assert_eq!(
-            rewritten,
-            amf0::write(&["connect".into(), 1.0.into(), object])
-        );
-        for plain in [&b"\0\x02\0\x03cue"[..], b"\x02\0\x03cue"] {
-            let plain = Bytes::copy_from_slice(plain);
-            let cut = as_amf0(MessageType::DataAmf3, &plain).unwrap();
-            assert_eq!(cut, b"\x02\0\x03cue"[..]);
-            assert_eq!(cut.as_ptr_range().end, plain.as_ptr_range().end, "no copy");
+        for len in 0..body.len() {
+            let cut = message(MessageType::CommandAmf3, body.slice(..len));
+            let _ = Command::parse(&cut, &limits);
         }
-        assert!(as_amf0(MessageType::DataAmf3, &body.slice(..22)).is_err());
     }
 
     #[test]

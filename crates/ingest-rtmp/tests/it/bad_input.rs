@@ -185,6 +185,41 @@ fn r8_amf_bombs_on_a_small_stack() {
 }
 
 #[test]
+fn r8_the_same_in_amf3() {
+    let head = || {
+        [
+            &b"\0"[..],
+            &amf0::write(&["connect".into(), 1.0.into()]),
+            b"\x11",
+        ]
+        .concat()
+    };
+    let with = |tail: &[u8]| [&head(), tail].concat();
+    let bombs = [
+        with(&b"\x09\x03\x01".repeat(20_000)),
+        with(&b"\x0A\x0B\x01\x03a".repeat(12_000)),
+        with(b"\x06\xFF\xFF\xFF\xFFaaaa"),
+        with(b"\x09\xFF\xFF\xFF\xFF\x01"),
+        with(b"\x0C\xFF\xFF\xFF\xFF"),
+        with(b"\x0D\xFF\xFF\xFF\xFF\x00"),
+        with(b"\x11\xFF\xFF\xFF\xFF\x00"),
+        with(b"\x0A\x7E"),
+        with(b"\xFF"),
+    ];
+    let small = std::thread::Builder::new()
+        .stack_size(256 * 1024)
+        .spawn(move || {
+            for bomb in bombs {
+                let mut raw = Raw::greeted();
+                let result = raw.send(&message(3, 17, 0, 0, &bomb));
+                assert!(is_protocol(result), "{:x?}", &bomb[..40.min(bomb.len())]);
+                assert!(raw.said("_error"));
+            }
+        });
+    small.unwrap().join().unwrap();
+}
+
+#[test]
 fn r9_commands_out_of_order() {
     let mut raw = Raw::greeted();
     assert!(is_protocol(raw.send(&publish(1, "cam"))));
@@ -297,6 +332,27 @@ fn r13_aggregates_that_claim_too_much() {
 }
 
 #[test]
+fn r13_aggregates_that_nest_or_repeat() {
+    // An aggregate in an aggregate, and one of nothing but empty messages.
+    let mut raw = publishing();
+    let nested = b"\x16\0\0\0\0\0\0\0\0\0\0\0\0\0\x0B";
+    let result = raw.send(&message(6, 22, 1, 0, nested));
+    assert!(matches!(result, Err(Error::Media(why)) if why.contains("inside another")));
+    let mut raw = publishing();
+    let empty = b"\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\x0B".repeat(4_000);
+    raw.send(&message(6, 22, 1, 0, &empty)).unwrap();
+    let damaged = |e: &&Event| matches!(e, Event::Damaged(_));
+    assert!(raw.events.iter().filter(damaged).count() < 250);
+    // Unusable messages end the stream here as they do singly.
+    let rubbish = b"\x09\0\0\x01\0\0\0\0\0\0\0\x1C\0\0\0\x0C".repeat(4_000);
+    let result = raw.send(&message(6, 22, 1, 0, &rubbish));
+    assert!(matches!(result, Err(Error::Media(_))));
+    // Before a publish there is no media in any form.
+    let result = created().send(&message(6, 22, 1, 0, &empty));
+    assert!(is_protocol(result));
+}
+
+#[test]
 fn r14_time_stamps_at_random() {
     let mut raw = publishing();
     for time in [0, 40, 0xFFFF_FFFE, 5, 0x7FFF_FFFF, 1] {
@@ -311,6 +367,28 @@ fn r14_time_stamps_at_random() {
         raw.send(&[0x27; 128]).unwrap();
         raw.send(b"\xC6\xFF\xFF\xFF\xF0\x27").unwrap();
     }
+}
+
+#[test]
+fn r15_a_player_that_talks_and_never_reads_is_cut_off() {
+    let mut raw = created();
+    let play = ["play".into(), 4.0.into(), Value::Null, "cam".into()];
+    raw.send(&command(1, &play)).unwrap();
+    raw.accept_play().unwrap();
+    let pause = command(1, &["pause".into(), 0.0.into(), Value::Null, true.into()]);
+    // As many as are welcome, second after second: each is heard, and answered within bounds.
+    for _ in 0..5 {
+        raw.down.clear();
+        raw.events.clear();
+        raw.now += std::time::Duration::from_secs(1);
+        for _ in 0..90 {
+            raw.send(&pause).unwrap();
+        }
+        assert_eq!(raw.events.len(), 90);
+        assert!(raw.down.len() < 32 * 1024, "{} bytes", raw.down.len());
+    }
+    let flood: BytesMut = std::iter::repeat_n(pause, 1_000).flatten().collect();
+    assert_eq!(raw.send(&flood), Err(Error::Limit("commands a second")));
 }
 
 #[test]

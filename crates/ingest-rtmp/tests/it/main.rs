@@ -14,6 +14,7 @@ mod dialogue;
 mod lifecycle;
 #[cfg(feature = "net")]
 mod net;
+mod operations;
 mod pair;
 #[cfg(feature = "net")]
 mod payloads_are_equal;
@@ -24,4 +25,5 @@ mod rig;
 mod said;
 #[cfg(feature = "net")]
 mod slow_players;
+mod state_machine;
 mod timeouts;
