@@ -128,15 +128,24 @@ impl Picture {
             self.configure(config, sets, output, cx);
         }
         // The sets of the record, in its order and in front: they are said by the record, and muxers put them back.
-        let leading = spans.get(..self.sets.len()).unwrap_or_default();
-        let is_record = !self.sets.is_empty()
-            && leading.len() == self.sets.len()
-            && leading
+        let (delimiter, rest) = match spans {
+            [first, rest @ ..] if nal::is_delimiter(codec, first.of(&data)) => (Some(*first), rest),
+            _ => (None, spans),
+        };
+        let mut kept = Spans::new();
+        if !self.sets.is_empty()
+            && rest.len() >= self.sets.len()
+            && rest
                 .iter()
                 .zip(&self.sets)
-                .all(|(s, set)| s.of(&data) == set);
-        if is_record {
-            spans = spans.get(self.sets.len()..).unwrap_or_default();
+                .all(|(s, set)| s.of(&data) == set)
+        {
+            spans = rest.get(self.sets.len()..).unwrap_or_default();
+            if let Some(delimiter) = delimiter {
+                kept.push(delimiter);
+                kept.extend_from_slice(spans);
+                spans = &kept;
+            }
         }
         if output.announced.is_none() {
             // No parameter sets yet: nothing could be decoded.

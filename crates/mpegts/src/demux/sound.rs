@@ -273,18 +273,14 @@ impl Sound {
         output: &mut Output,
         cx: &mut Context<'_>,
     ) -> Bytes {
-        if output.announced.is_none()
-            && let (State::Opus(config), Some(track)) = (&self.state, output.info.track)
-            && let Ok(info) = bitstream::describe(track, CodecId::Opus, config.clone())
-        {
-            output.announce(info, cx.out);
-        }
         let mut rest = data.clone();
         while !rest.is_empty() {
             let start = data.len() - rest.len();
             match opus_packet(&mut rest) {
-                Some(packet) if opus::packet_samples(&packet).is_ok() => {
+                Some((packet, trim)) if opus::packet_samples(&packet).is_ok() => {
+                    self.announce_opus(trim.start, output, cx);
                     let samples = opus::packet_samples(&packet).unwrap_or_default();
+                    let samples = samples.saturating_sub(u32::from(trim.end));
                     self.frame(packet, start, samples, opus::SAMPLE_RATE, times, output, cx);
                 }
                 _ => {
@@ -294,6 +290,24 @@ impl Sound {
             }
         }
         Bytes::new()
+    }
+
+    /// Describes the track by what the map said and what the first packet says is to be dropped.
+    fn announce_opus(&mut self, trim: Option<u16>, output: &mut Output, cx: &mut Context<'_>) {
+        let (State::Opus(config), Some(track)) = (&self.state, output.info.track) else {
+            return;
+        };
+        if output.announced.is_some() {
+            return;
+        }
+        let mut config = config.clone();
+        if let (Some(trim), Ok(mut head)) = (trim, opus::Head::parse(&config)) {
+            head.pre_skip = trim;
+            config = head.write_dops();
+        }
+        if let Ok(info) = bitstream::describe(track, CodecId::Opus, config) {
+            output.announce(info, cx.out);
+        }
     }
 
     fn frame(
@@ -344,8 +358,15 @@ fn describe_adts(output: &Output, header: &AdtsHeader) -> Option<TrackInfo> {
     bitstream::describe(output.info.track?, CodecId::Aac, config).ok()
 }
 
+/// Samples that are not to be heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Trim {
+    start: Option<u16>,
+    end: u16,
+}
+
 /// Takes an Opus packet and its control header off the front.
-fn opus_packet(rest: &mut Bytes) -> Option<Bytes> {
+fn opus_packet(rest: &mut Bytes) -> Option<(Bytes, Trim)> {
     let head = u16::from_be_bytes(*rest.first_chunk::<2>()?);
     if head >> 5 != 0x3FF {
         return None;
@@ -359,15 +380,22 @@ fn opus_packet(rest: &mut Bytes) -> Option<Bytes> {
             break;
         }
     }
-    let mut skip = usize::from(head >> 4 & 1) * 2 + usize::from(head >> 3 & 1) * 2;
-    if head >> 2 & 1 == 1 {
-        skip += 1 + usize::from(*rest.get(skip)?);
+    let mut trim = Trim::default();
+    if head >> 4 & 1 == 1 {
+        trim.start = Some(rest.try_get_u16().ok()? & 0x1FFF);
     }
-    if rest.len() < skip + size {
+    if head >> 3 & 1 == 1 {
+        trim.end = rest.try_get_u16().ok()? & 0x1FFF;
+    }
+    let extension = match head >> 2 & 1 {
+        1 => usize::from(rest.try_get_u8().ok()?),
+        _ => 0,
+    };
+    if rest.len() < extension + size {
         return None;
     }
-    rest.advance(skip);
-    Some(rest.split_to(size))
+    rest.advance(extension);
+    Some((rest.split_to(size), trim))
 }
 
 #[cfg(test)]
@@ -379,8 +407,13 @@ mod tests {
         let mut data = Bytes::from_static(&[
             0x7F, 0xE0, 2, 0xAA, 0xBB, 0x7F, 0xF4, 1, 1, 0x38, 1, 9, 0xCC,
         ]);
-        assert_eq!(opus_packet(&mut data).unwrap(), [0xAA, 0xBB][..]);
-        assert_eq!(opus_packet(&mut data).unwrap(), [0xCC][..]);
+        let mut next = || opus_packet(&mut data).unwrap();
+        assert_eq!(next(), (Bytes::from_static(&[0xAA, 0xBB]), Trim::default()));
+        let (packet, trim) = next();
+        assert_eq!(
+            (&packet[..], trim.start, trim.end),
+            (&[0xCC][..], Some(0x138), 0)
+        );
         assert!(opus_packet(&mut Bytes::from_static(&[0x7F, 0xE0, 9, 1])).is_none());
         assert!(opus_packet(&mut Bytes::from_static(&[0x7F, 0xA0, 1, 1])).is_none());
     }
