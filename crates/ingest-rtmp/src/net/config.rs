@@ -33,6 +33,9 @@ pub struct Config {
     pub unsent_bytes: u32,
     /// After how much silence of the network a connection counts as dead, both ways.
     pub dead_after: Duration,
+    /// Where peers that understand it (Enhanced RTMP) are asked to connect anew when the server shuts down: a URL up to the
+    /// application, or one relative to theirs. `None` asks them to come back to where they are.
+    pub reconnect_to: Option<String>,
     /// How long a refused log in waits for its answer, at least and at most.
     pub denied_delay: (Duration, Duration),
 }
@@ -49,6 +52,7 @@ impl Default for Config {
             chunk_size: crate::CHUNK_SIZE,
             unsent_bytes: 128 * 1024,
             dead_after: Duration::from_secs(12),
+            reconnect_to: None,
             denied_delay: (Duration::from_secs(2), Duration::from_secs(4)),
         }
     }

@@ -286,6 +286,13 @@ impl Connection {
         }
     }
 
+    /// Asks a peer that understands it to connect anew: the server is about to leave it.
+    pub(super) fn request_reconnect(&mut self) {
+        let to = self.shared.config.reconnect_to.as_deref();
+        let why = "The server is shutting down.";
+        self.session.request_reconnect(to, why);
+    }
+
     pub(super) fn peer(&self) -> Peer {
         let peer = Peer::new("rtmp").remote(self.remote);
         match &self.agent {

@@ -158,6 +158,7 @@ impl Player {
                     return self.end(connection, reason).await;
                 }
                 Step::ShutDown => {
+                    connection.request_reconnect();
                     let end = End::Failed("The server is shutting down.");
                     connection.session.end_play(Instant::now(), end);
                     connection.take(Ok(()))?;

@@ -128,7 +128,10 @@ fn hand_over(
 /// Tells the peer that its publishing is over.
 fn dismiss(connection: &mut Connection, error: Error) -> Error {
     let why = match &error {
-        Error::ShuttingDown => "The server is shutting down.",
+        Error::ShuttingDown => {
+            connection.request_reconnect();
+            "The server is shutting down."
+        }
         _ => "The server has ended this stream.",
     };
     connection.session.end_publish(Instant::now(), why);

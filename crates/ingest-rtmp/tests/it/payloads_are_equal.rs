@@ -176,21 +176,25 @@ async fn shutdown_tells_everybody_and_returns() {
     let _idle = rig.client("live/idle", Role::Play).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     rig.shutdown.cancel();
-    let told = async {
-        loop {
-            match player.next().await {
+    // Whoever understands it is asked to come back, and then told why it is left.
+    async fn told(client: &mut Client) -> (bool, String) {
+        let mut events = Vec::new();
+        let code = loop {
+            match client.next().await {
                 Err(Error::Refused(code)) => break code,
-                Ok(Some(_)) => {}
+                Ok(Some(event)) => events.push(event),
                 other => panic!("{other:?}"),
             }
-        }
-    };
-    let (told, refused) = tokio::join!(told, publisher.next());
-    assert_eq!(told, "NetStream.Play.Failed");
-    assert_eq!(
-        refused,
-        Err(Error::Refused("NetStream.Publish.Failed".into()))
-    );
+        };
+        // What came in one piece with the refusal.
+        client.flush().await;
+        events.extend(client.events.drain(..));
+        let asked = events.contains(&Event::Reconnect { tc_url: None });
+        (asked, code)
+    }
+    let (played, published) = tokio::join!(told(&mut player), told(&mut publisher));
+    assert_eq!(played, (true, "NetStream.Play.Failed".to_owned()));
+    assert_eq!(published, (true, "NetStream.Publish.Failed".to_owned()));
     let served = tokio::time::timeout(Duration::from_secs(3), rig.served).await;
     served.expect("serve returns").unwrap().unwrap();
 }
