@@ -7,6 +7,7 @@ extern crate millstream_ingest_rtmp as ingest_rtmp;
 
 #[cfg(feature = "net")]
 mod access;
+mod allocations;
 mod bad_input;
 mod captures;
 mod client_session;
@@ -27,3 +28,6 @@ mod said;
 mod slow_players;
 mod state_machine;
 mod timeouts;
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
