@@ -9,8 +9,9 @@
 //! * **Who lists codecs** gets those by their FourCC. Others take the legacy form where there is one (HEVC as codec
 //!   number 12), and are left out where there is none, so that the other track plays. A list that names no codec of a
 //!   kind (pictures, sound) says nothing about that kind.
-//! * **Who announces multitrack** gets every track; so does who asks by `video=all` or `audio=all`, and passes over what
-//!   it does not understand. All others get one track of a kind.
+//! * **Who announces multitrack** gets every track; so does who asks by `video=all` or `audio=all`: FFmpeg 9 knows
+//!   multitrack and announces nothing, older players make streams of it that they cannot play. All others get one track
+//!   of a kind.
 //! * **Who announces nanoseconds** gets them in Enhanced bodies.
 
 use core_frame::{CodecId, MediaKind, Pick, TrackChoice};

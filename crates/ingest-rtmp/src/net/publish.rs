@@ -108,6 +108,10 @@ fn hand_over(
                 publish.publish_frames(frames.drain(..))?;
                 publish.set_track(*track)?;
             }
+            Event::Tags(tags) => {
+                publish.publish_frames(frames.drain(..))?;
+                publish.set_tags(tags)?;
+            }
             Event::Damaged(reason) if connection.may_log() => {
                 let stream = publish.key();
                 tracing::warn!(parent: &connection.span, %stream, reason, "damaged media");

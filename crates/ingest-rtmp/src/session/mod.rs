@@ -226,9 +226,6 @@ impl Session {
         }
         let text = format!("Started playing {name}.");
         self.out.status(stream, "NetStream.Play.Start", &text);
-        // Flash players may look at pixels and samples only after this.
-        let access = ["|RtmpSampleAccess".into(), true.into(), true.into()];
-        self.out.data(stream, &access);
         self.phase = Phase::Playing { stream };
         self.go_on(now)
     }

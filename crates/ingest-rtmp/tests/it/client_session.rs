@@ -228,7 +228,8 @@ fn servers_are_answered_what_they_wait_for() {
         < 0: Acknowledgement(3313)
         < 0: command _checkbw 8 null
         < 0: Acknowledgement(5408)
-    "#]].assert_eq(&client.heard());
+    "#]]
+    .assert_eq(&client.heard());
 }
 
 #[test]

@@ -197,7 +197,6 @@ fn a_flash_player_plays_pauses_and_stops() {
         < 0: StreamBegin(1)
         < 1: command onStatus 0 null {level: status, code: NetStream.Play.Reset, description: Playing and resetting live/cam.}
         < 1: command onStatus 0 null {level: status, code: NetStream.Play.Start, description: Started playing live/cam.}
-        < 1: data |RtmpSampleAccess true true
         > 1: receiveAudio
         * Receive(Audio, false)
         > 1: pause
@@ -223,18 +222,27 @@ fn a_flash_player_plays_pauses_and_stops() {
 #[test]
 fn how_a_play_ends() {
     for (end, expect) in [
-        (play::End::Unpublished, expect![[r#"
+        (
+            play::End::Unpublished,
+            expect![[r#"
             < 0: StreamEof(1)
             < 1: command onStatus 0 null {level: status, code: NetStream.Play.UnpublishNotify, description: The stream has ended.}
-        "#]]),
-        (play::End::Complete, expect![[r#"
+        "#]],
+        ),
+        (
+            play::End::Complete,
+            expect![[r#"
             < 1: data onPlayStatus {level: status, code: NetStream.Play.Complete, description: This was all of it.}
             < 0: StreamEof(1)
             < 1: command onStatus 0 null {level: status, code: NetStream.Play.Stop, description: Playing has stopped.}
-        "#]]),
-        (play::End::Failed("Too slow."), expect![[r#"
+        "#]],
+        ),
+        (
+            play::End::Failed("Too slow."),
+            expect![[r#"
             < 1: command onStatus 0 null {level: error, code: NetStream.Play.Failed, description: Too slow.}
-        "#]]),
+        "#]],
+        ),
     ] {
         let mut player = Script::connected(vec![]);
         player.call(1, "play", 0.0, &["cam".into()]);
@@ -259,7 +267,6 @@ fn what_a_player_asks_for_in_the_query() {
         < 0: StreamBegin(1)
         < 1: command onStatus 0 null {level: status, code: NetStream.Play.Reset, description: Playing and resetting live/cam.}
         < 1: command onStatus 0 null {level: status, code: NetStream.Play.Start, description: Started playing live/cam.}
-        < 1: data |RtmpSampleAccess true true
         > 0: deleteStream
         * Stopped
         < 1: command onStatus 0 null {level: status, code: NetStream.Play.Stop, description: Playing has stopped.}
