@@ -11,7 +11,7 @@
   const { $, addresses, links, chart } = Millstream;
   const video = $("video");
   const base = location.pathname.replace(/\/+$/, "");
-  const query = location.search;
+  let query = location.search;
   const key = decodeURIComponent(base.slice(1));
   const stats = { transport: "", codecs: "", latencyMs: null, bufferMs: 0, bitrate: 0, stalls: 0, dropped: 0, epoch: null, bytes: 0, reconnects: 0, startMs: null };
   window.millstream = stats;   // for scripts and tests
@@ -89,6 +89,15 @@
 
     configure({ codecs, epoch, wall_ms }) {
       const type = `video/mp4; codecs="${codecs}"`;
+      const picture = codecs.split(",").filter((c) => VIDEO.test(c)).join(",");
+      if (!Source.isTypeSupported(type) && picture && picture !== codecs && Source.isTypeSupported(`video/mp4; codecs="${picture}"`)) {
+        // The picture alone is better than nothing.
+        const wish = new URLSearchParams(query);
+        wish.set("audio", "none");
+        query = `?${wish}`;
+        this.end("this browser cannot play the sound; without it …", false, true);
+        return;
+      }
       if (!Source.isTypeSupported(type)) {
         this.end(`this browser cannot play ${codecs}`, true);
         return;

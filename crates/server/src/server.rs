@@ -298,6 +298,7 @@ fn rtmp(
         options.tls.clone_from(&tls);
         options.door = Some(Arc::new(Door(Arc::clone(&sessions.all))));
         options.fan_out = config.rtmp.fan_out.into();
+        options.reconnect_to = Some(config.rtmp.reconnect_to.clone()).filter(|url| !url.is_empty());
         // The gate takes its time over a wrong token already.
         options.denied_delay = (Duration::ZERO, Duration::ZERO);
         RtmpProtocol::bind(options)

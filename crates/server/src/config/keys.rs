@@ -38,6 +38,7 @@ pub(crate) static KEYS: &[Key<Config>] = keys! { Config;
     works "tls.ca" tls.ca: "PEM file with authorities to trust for connections to others, beside those of the system";
     works "rtmp.listen" rtmp.listen: "RTMP, publish and play";
     works "rtmp.fan_out" rtmp.fan_out: "how players are written to: default, latency-first or throughput-first";
+    works "rtmp.reconnect_to" rtmp.reconnect_to: "where RTMP peers are asked to go at shutdown: rtmp://host/app; empty is here again";
     works "rtmps.listen" rtmps.listen: "RTMP over TLS, once a certificate is set";
     later "rtsp.listen" rtsp.listen: "RTSP, publish and play";
     later "srt.listen" srt.listen: "SRT (UDP), publish and play";

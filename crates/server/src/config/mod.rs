@@ -63,6 +63,8 @@ pub struct Rtmp {
     pub listen: Listen,
     /// How players are written to.
     pub fan_out: FanOut,
+    /// Where peers are asked to go at shutdown, as far as they understand that; empty is here again.
+    pub reconnect_to: String,
 }
 
 /// `srt.*`
@@ -338,6 +340,7 @@ impl Default for Config {
             rtmp: Rtmp {
                 listen: Listen::Any(1935),
                 fan_out: FanOut::Default,
+                reconnect_to: String::new(),
             },
             rtmps: Listener {
                 listen: Listen::Any(1936),

@@ -13,6 +13,8 @@ mod config;
 mod hls;
 mod links;
 mod live;
+mod secrets;
+mod shutdown;
 mod support;
 mod tls;
 mod tracks;
