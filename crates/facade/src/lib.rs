@@ -34,6 +34,7 @@
 //! | `storage` | `storage` | storage backends: memory, file system |
 //! | `flv` | `flv` | FLV and Enhanced RTMP media messages, AMF0 |
 //! | `cmaf` | `cmaf` | ISO base media: init segments and chunks |
+//! | `mpegts` | `mpegts` | MPEG transport streams: demuxer, muxer, view |
 //! | `m3u8` | `m3u8` | HLS playlists, read and written |
 //! | `chunk-processor` | `chunk_processor` | the timeline every input passes through |
 //! | `segmenter` | `segmenter` | chunks, segments and the window behind HLS |
@@ -70,6 +71,8 @@ pub use hls_live as hls;
 pub use ingest_rtmp as rtmp;
 #[cfg(feature = "m3u8")]
 pub use m3u8;
+#[cfg(feature = "mpegts")]
+pub use mpegts;
 #[cfg(feature = "segmenter")]
 pub use segmenter;
 #[cfg(feature = "server")]

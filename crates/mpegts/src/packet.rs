@@ -97,7 +97,7 @@ fn read_pcr(bytes: &[u8]) -> Option<u64> {
 /// The six bytes of a clock of 27 MHz.
 pub(crate) const fn write_pcr(ticks: u64) -> [u8; 6] {
     let base = (ticks / 300) & 0x1_FFFF_FFFF;
-    let [_, _, a, b, c, d, e, f] = (base << 15 | 0x3F << 9 | ticks % 300).to_be_bytes();
+    let [_, _, a, b, c, d, e, f] = ((base << 15) | (0x3F << 9) | (ticks % 300)).to_be_bytes();
     [a, b, c, d, e, f]
 }
 

@@ -138,12 +138,12 @@ impl Assembly {
                 surplus = true;
             }
         }
+        if self.buf.len() + payload.len() > self.limit {
+            self.buf.clear();
+            self.state = State::Lost;
+            return Err(Refused::Limit);
+        }
         if self.buf.capacity() - self.buf.len() < payload.len() {
-            if self.buf.len() + payload.len() > self.limit {
-                self.buf.clear();
-                self.state = State::Lost;
-                return Err(Refused::Limit);
-            }
             self.grow(payload.len());
         }
         self.buf.put_slice(payload);

@@ -172,6 +172,8 @@ pub struct PidStats {
     pub clocks: u64,
     /// PES packets thrown away because of losses.
     pub dropped_pes: u64,
+    /// Access units that came before anything said how to decode them.
+    pub undecodable: u64,
 }
 
 /// Where a [`crate::Demuxer`] puts its events, in order. Keep one and drain it after each push: it allocates once.

@@ -148,7 +148,8 @@ impl Picture {
             }
         }
         if output.announced.is_none() {
-            // No parameter sets yet: nothing could be decoded.
+            // No parameter sets yet.
+            cx.stats.undecodable += 1;
             return;
         }
         let payload = nal::join(data, spans);

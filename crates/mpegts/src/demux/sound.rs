@@ -78,7 +78,12 @@ impl Sound {
             time: unit.times(cx.clock).map(|(pts, _)| pts),
             carried: unit.carried,
         };
-        let data = unit.payload();
+        let mut data = unit.payload();
+        if times.carried > 0 && self.is_bogus(&data, times.carried) {
+            output.lost(times.carried, cx);
+            data.advance(times.carried.min(data.len()));
+            times.carried = 0;
+        }
         let rest = match &self.state {
             State::Adts(_) => self.adts(&data, &mut times, output, cx),
             State::Latm(_) => self.latm(&data, &mut times, output, cx),
@@ -95,6 +100,25 @@ impl Sound {
         }
         // A copy, so that the next packet's first frame is in one piece.
         Bytes::copy_from_slice(&rest)
+    }
+
+    /// True when the bytes left over from the last packet are no frame that goes on in this: a frame begins with the
+    /// packet, and none where the old one would end. A length that was damaged would swallow one packet after the other.
+    fn is_bogus(&self, data: &[u8], carried: usize) -> bool {
+        let at = |at: usize| data.get(at..).and_then(|d| self.length(d));
+        let ends_well = at(0).is_some_and(|n| n == data.len() || at(n).is_some());
+        !ends_well && at(carried).is_some()
+    }
+
+    /// The length of the frame whose header `data` begins with.
+    fn length(&self, data: &[u8]) -> Option<usize> {
+        match &self.state {
+            State::Adts(_) => AdtsHeader::parse(data).ok().map(|h| h.frame_length),
+            State::Latm(_) => latm::element_length(data).flatten(),
+            State::Mpeg(_) => mp3::FrameHeader::parse(data).ok()?.frame_length(),
+            State::Ac3(_) => ac3::FrameHeader::parse(data).ok().map(|h| h.frame_length),
+            State::Opus(_) => None,
+        }
     }
 
     fn adts(

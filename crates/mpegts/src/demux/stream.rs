@@ -266,7 +266,10 @@ impl Output {
         duration: MediaTime,
         cx: &mut Context<'_>,
     ) {
-        let Some(info) = &self.announced else { return };
+        let Some(info) = &self.announced else {
+            cx.stats.undecodable += 1;
+            return;
+        };
         let mut frame = MediaFrame::new(info.id, info.codec, dts, payload);
         frame.pts = pts;
         frame.flags = flags;

@@ -259,29 +259,28 @@ fn accept_map(
         return;
     };
     let chosen = entries.iter().position(|e| e.map.is_some());
-    let (program, configs) = read_map(pid, map);
-    let has_media = program
-        .streams
-        .iter()
-        .any(|s| matches!(s.kind.media(), Some(MediaKind::Video | MediaKind::Audio)));
-    // An earlier program of the table without a map, or without media, is waited for, but not for ever.
     let Some(entry) = entries.get_mut(at) else {
         return;
     };
-    entry.seen = entry.seen.saturating_add(1);
-    if choice == Programs::First {
-        let may = match chosen {
-            Some(chosen) => chosen == at,
-            None => (at == 0 && has_media) || entry.seen > PATIENCE,
-        };
-        if !may {
+    // The usual case, a map that is known, is read no further.
+    if entry.map.is_some() && !entry.gate.is_new(map.crc32()) {
+        return;
+    }
+    let (program, configs) = read_map(pid, map);
+    if entry.map.is_none() {
+        // An earlier program of the table without a map, or without media, is waited for, but not for ever.
+        entry.seen = entry.seen.saturating_add(1);
+        let is_media =
+            |s: &Stream| matches!(s.kind.media(), Some(MediaKind::Video | MediaKind::Audio));
+        let may = choice != Programs::First
+            || (chosen.is_none()
+                && ((at == 0 && program.streams.iter().any(is_media)) || entry.seen > PATIENCE));
+        if !may || !entry.gate.is_new(map.crc32()) {
             return;
         }
     }
-    if entry.gate.is_new(map.crc32()) {
-        entry.map = Some(program.clone());
-        out.push(Change::Map(program, configs));
-    }
+    entry.map = Some(program.clone());
+    out.push(Change::Map(program, configs));
 }
 
 fn read_map(map_pid: u16, map: &PmtSectionRef<'_>) -> (Program, Vec<Bytes>) {

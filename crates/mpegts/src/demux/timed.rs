@@ -15,7 +15,10 @@ use crate::StreamKind;
 /// ```
 pub(super) fn metadata_units(kind: StreamKind, payload: &Bytes) -> SmallVec<[Bytes; 2]> {
     let mut units = SmallVec::new();
-    if kind != StreamKind::KlvSync {
+    // Some senders put ID3 into cells too.
+    let in_cells =
+        kind == StreamKind::Id3 && payload.get(5..).is_some_and(|p| p.starts_with(b"ID3"));
+    if kind != StreamKind::KlvSync && !in_cells {
         units.extend((!payload.is_empty()).then(|| payload.clone()));
         return units;
     }
@@ -50,10 +53,9 @@ mod tests {
             [Bytes::from_static(&[7, 8]), Bytes::from_static(&[9])]
         );
         let plain = Bytes::from_static(&[0x06, 0x0E, 0x2B, 0x34, 1]);
-        assert_eq!(
-            metadata_units(StreamKind::KlvAsync, &plain)[..],
-            [plain.clone()]
-        );
-        assert_eq!(metadata_units(StreamKind::KlvSync, &plain)[..], [plain]);
+        for kind in [StreamKind::KlvAsync, StreamKind::KlvSync] {
+            let units = metadata_units(kind, &plain);
+            assert_eq!((units.len(), &units[0]), (1, &plain));
+        }
     }
 }

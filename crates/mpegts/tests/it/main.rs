@@ -1,5 +1,12 @@
 //! The crate judged by ffmpeg, ffprobe and GStreamer, by damage, by numbers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and prints what it found"
+)]
+
 mod allocations;
 mod damage;
 mod made_by_others;
@@ -10,5 +17,5 @@ mod round_trip;
 mod sample;
 mod tables;
 
-//
-//static ALLOCATOR: allocations::Counting = allocations::Counting;
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
