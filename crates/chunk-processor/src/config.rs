@@ -10,7 +10,8 @@ pub struct TimelineConfig {
     /// A step forward above this marks a gap ([`core_frame::FrameFlags::AFTER_GAP`]) on video, and on audio of unknown frame length.
     /// Audio of known frame length marks every missing access unit. Default 500 ms.
     pub gap: Duration,
-    /// A step forward above this is a jump, unless another track or the time of arrival bears it out. Default 10 s.
+    /// A step forward above this is a jump, unless another track or the time of arrival bears it out. Default 10 s. Between
+    /// [`TimelineConfig::gap`] and this a step that one track makes alone, borne out by neither, is closed without an epoch.
     pub jump_forward: Duration,
     /// A step back above this is a jump; a smaller one is squeezed into the timeline without moving it. Default 500 ms.
     pub jump_back: Duration,
@@ -30,6 +31,9 @@ pub struct TimelineConfig {
     /// Least distance of two video or two audio frames in decode time; half the frame duration where that is less. Default 1 ms, the tick
     /// of the coarsest wire.
     pub min_step: Duration,
+    /// Whether the other tracks are kept in step with the video when their clocks drift. Times of a sender whose clocks agree never
+    /// change by it. Default true.
+    pub follow_drift: bool,
 }
 
 impl Default for TimelineConfig {
@@ -45,6 +49,7 @@ impl Default for TimelineConfig {
             max_lead: Duration::from_secs(1),
             min_epoch: Duration::from_secs(1),
             min_step: Duration::from_millis(1),
+            follow_drift: true,
         }
     }
 }

@@ -37,7 +37,7 @@ impl Period {
 pub(crate) enum Fit {
     /// The wire agrees within 1.5 of its ticks.
     Exact,
-    /// The wire runs away; the grid followed by one tick.
+    /// The wire runs away; the grid followed, by one tick, or by a quarter of the way where that is more.
     Drift,
     /// Frames are missing before this one.
     Gap,
@@ -115,8 +115,8 @@ impl Grid {
             Fit::Exact | Fit::Behind => self.n += 1,
             Fit::Drift => {
                 self.n += 1;
-                let tick = MediaTime::from_nanos(self.tick * error.signum());
-                self.anchor = Some(anchor + tick);
+                let ticks = (error / 4 / self.tick).abs().max(1) * error.signum();
+                self.anchor = Some(anchor + MediaTime::from_nanos(self.tick * ticks));
             }
             Fit::Gap => self.n += 1 + self.missing(error),
             Fit::Moved => self.anchor_at(wire),

@@ -36,8 +36,11 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod decode;
+mod drift;
 mod grid;
 mod rate;
+mod steps;
 mod timeline;
 mod track;
 

@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use core_frame::{
-    EpochReason, FilterOut, FrameFilter, FrameFlags, MediaFrame, MediaKind, MediaTime, Repair,
-    Repairs, TrackTable,
+    FilterOut, FrameFilter, FrameFlags, MediaFrame, MediaKind, MediaTime, Repair, Repairs, TrackId,
+    TrackTable,
 };
 use smallvec::SmallVec;
 
 use crate::TimelineConfig;
+use crate::decode::Times;
+use crate::drift::Drift;
 use crate::grid::Fit;
+use crate::steps::{Step, borne_out};
 use crate::track::Track;
 
 /// Puts whatever arrives on one timeline per stream: decode times monotonic per track, coarse clocks exact, jumps and restarts
@@ -19,59 +22,47 @@ use crate::track::Track;
 /// stream stood.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    config: Thresholds,
-    tracks: SmallVec<[Track; 4]>,
+    pub(crate) config: Thresholds,
+    /// All but the one that is worked on.
+    pub(crate) tracks: SmallVec<[Track; 4]>,
     /// The mapping that new and irregular tracks try first, and the one before it.
-    shared: [Option<MediaTime>; 2],
+    pub(crate) shared: [Option<MediaTime>; 2],
     /// Where the last epoch opened here began.
-    epoch_origin: Option<MediaTime>,
-    repairs: Repairs,
+    pub(crate) epoch_origin: Option<MediaTime>,
+    /// The track whose clock is the stream's: its first video.
+    reference: Option<TrackId>,
+    pub(crate) repairs: Repairs,
+    duplicates: u64,
 }
 
 /// [`TimelineConfig`] in media time.
 #[derive(Clone, Copy, Debug)]
-struct Thresholds {
-    gap: MediaTime,
-    jump_forward: MediaTime,
-    jump_back: MediaTime,
-    max_gap: MediaTime,
-    still: MediaTime,
-    start_skew: MediaTime,
-    max_composition: MediaTime,
-    max_lead: MediaTime,
-    min_epoch: MediaTime,
-    min_step: MediaTime,
+pub(crate) struct Thresholds {
+    pub(crate) gap: MediaTime,
+    pub(crate) jump_forward: MediaTime,
+    pub(crate) jump_back: MediaTime,
+    pub(crate) max_gap: MediaTime,
+    pub(crate) still: MediaTime,
+    pub(crate) start_skew: MediaTime,
+    pub(crate) max_composition: MediaTime,
+    pub(crate) max_lead: MediaTime,
+    pub(crate) min_epoch: MediaTime,
+    pub(crate) min_step: MediaTime,
+    follow_drift: bool,
 }
 
+/// A step of a clock that is this far from the length of a frame is more than rounding and jitter of the wire.
+const NOTABLE: MediaTime = MediaTime::from_millis(30);
+/// Steps of this size are added up, so that those which cancel each other are known to.
+const FELT: MediaTime = MediaTime::from_millis(10);
+/// A track that has sent within this time is running.
+const LIVE: Duration = Duration::from_secs(1);
 /// Tracks a timeline remembers; beyond it the oldest is forgotten.
 const MAX_TRACKS: usize = 64;
+/// Time stamps beyond this (146 years) are cut to it, so that sums and differences of a few do not overflow.
+const WIDEST: MediaTime = MediaTime::from_nanos(1 << 62);
 /// A first time stamp beyond this (36 years) is not a time.
-const LATEST_START: MediaTime = MediaTime::from_nanos(1 << 60);
-/// Wire clocks that wrap, as period in nanoseconds: 32-bit milliseconds (RTMP), 31-bit ones (senders with a signed clock), 24-bit ones (senders
-/// that forget the extension), 33 and 32 bits at 90 kHz (TS, RTP), 32-bit microseconds (SRT).
-const WRAPS: [i64; 6] = [
-    (1 << 32) * 1_000_000,
-    (1 << 31) * 1_000_000,
-    (1 << 24) * 1_000_000,
-    (1 << 33) * 100_000 / 9,
-    (1 << 32) * 100_000 / 9,
-    (1 << 32) * 1_000,
-];
-
-/// What a step of the input's clock turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Regular,
-    /// The clock stands or goes back a little.
-    Back,
-    /// Time is missing.
-    Gap,
-    /// The mapping changed.
-    Moved,
-    /// Moved, and an epoch begins.
-    Epoch(EpochReason),
-}
-
+pub(crate) const LATEST_START: MediaTime = MediaTime::from_nanos(1 << 60);
 impl Timeline {
     /// A timeline with these thresholds.
     #[must_use]
@@ -81,12 +72,21 @@ impl Timeline {
             tracks: SmallVec::new(),
             shared: [None; 2],
             epoch_origin: None,
+            reference: None,
             repairs: Repairs::default(),
+            duplicates: 0,
         }
     }
 
+    /// Frames left out because the same came just before, byte for byte and with the same times: a decoder that got a reference frame twice
+    /// would smash the picture. Every other frame comes out. Counted as [`Repair::Reorder`] too.
+    #[must_use]
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
     /// Where the next frame goes if its clock says nothing: right after all video and audio put out so far.
-    fn end(&self) -> Option<MediaTime> {
+    pub(crate) fn end(&self) -> Option<MediaTime> {
         let continuous = self.tracks.iter().filter(|t| t.is_continuous());
         continuous.filter_map(Track::end).max()
     }
@@ -103,168 +103,6 @@ impl Timeline {
         self.tracks.len() - 1
     }
 
-    /// The first frame of a track under this publisher.
-    fn start(&mut self, track: &mut Track, wire: MediaTime) -> Step {
-        let end = self.end();
-        let Some(shared) = self.shared[0] else {
-            let sane = (MediaTime::ZERO..LATEST_START).contains(&wire);
-            track.shift = match end {
-                Some(end) => end - wire,
-                None if sane => MediaTime::ZERO,
-                None => -wire,
-            };
-            self.shared = [Some(track.shift), None];
-            return match end {
-                Some(_) => Step::Epoch(EpochReason::Publisher),
-                None => Step::Moved,
-            };
-        };
-        track.shift = shared;
-        let skew = end.map_or(MediaTime::ZERO, |end| wire + shared - end);
-        if skew.abs() > self.config.start_skew {
-            track.shift = end.unwrap_or_default() - wire;
-            self.repairs.add(Repair::Jump);
-        }
-        Step::Moved
-    }
-
-    /// A frame of a continuous track after its first.
-    fn step(&mut self, track: &mut Track, wire: MediaTime, now: Instant) -> Step {
-        let limits = self.config;
-        let delta = wire - track.last_in;
-        let still = delta.abs().as_nanos() < track.tick.max(1);
-        track.still = if still { track.still + 1 } else { 0 };
-        if track.slipping {
-            return self.slip(track, wire, delta, still);
-        }
-        if still {
-            let stood = track
-                .nominal()
-                .as_nanos()
-                .saturating_mul(i64::from(track.still));
-            if stood < limits.still.as_nanos() {
-                return Step::Back;
-            }
-            self.repairs.add(Repair::Jump);
-            let epoch = self.new_epoch(track);
-            track.slipping = true;
-            track.shift = self.end_with(track) + track.lead - wire;
-            return epoch;
-        }
-        if delta > MediaTime::ZERO && delta <= limits.gap {
-            return Step::Regular;
-        }
-        if self.adopt(track, wire, delta) {
-            return Step::Moved;
-        }
-        if delta < -limits.jump_back || delta > limits.jump_forward {
-            if let Some(period) = wrapped(delta, limits.jump_back, limits.jump_forward) {
-                track.shift += period;
-                self.remember(track.shift);
-                self.repairs.add(Repair::Wrap);
-                return Step::Moved;
-            }
-            if delta < MediaTime::ZERO || !self.is_silence(track, wire, delta, now) {
-                self.repairs.add(Repair::Jump);
-                track.shift = self.end_with(track) + track.lead - wire;
-                self.remember(track.shift);
-                return self.new_epoch(track);
-            }
-        }
-        if delta > MediaTime::ZERO {
-            Step::Gap
-        } else {
-            Step::Back
-        }
-    }
-
-    /// A clock that stood still: does it stand on, go on, or come back to where it should be?
-    fn slip(&mut self, track: &mut Track, wire: MediaTime, delta: MediaTime, still: bool) -> Step {
-        if still {
-            track.shift = track.end().unwrap_or_default() + track.lead - wire;
-            return Step::Moved;
-        }
-        track.slipping = false;
-        if self.adopt(track, wire, delta) {
-            return Step::Moved;
-        }
-        if delta < MediaTime::ZERO || delta > self.config.gap {
-            track.shift = self.end_with(track) + track.lead - wire;
-        }
-        self.remember(track.shift);
-        Step::Moved
-    }
-
-    /// Takes another track's mapping, or the one before a jump, when that puts the frame where it belongs: the other tracks of a source follow
-    /// the one that jumped first, and a lone wild time stamp does no lasting harm.
-    fn adopt(&mut self, track: &mut Track, wire: MediaTime, delta: MediaTime) -> bool {
-        let limits = self.config;
-        let Some(next) = track.end() else {
-            return false;
-        };
-        let wild = delta < -limits.jump_back || delta > limits.jump_forward;
-        let ahead = if wild {
-            limits.jump_forward
-        } else {
-            limits.gap
-        };
-        let fits = |shift: Option<MediaTime>| {
-            shift.filter(|&shift| {
-                let miss = wire + shift - next;
-                shift != track.shift && miss >= -limits.jump_back && miss <= ahead
-            })
-        };
-        if let Some(shift) = fits(self.shared[0]) {
-            track.shift = shift;
-        } else if let Some(shift) = fits(self.shared[1]) {
-            track.shift = shift;
-            self.shared.swap(0, 1);
-            self.repairs.add(Repair::Jump);
-        } else {
-            return false;
-        }
-        true
-    }
-
-    /// True when a long step forward is a silence of the sender and not a jump of its clock: another track stands there already, or as much time has
-    /// passed here.
-    fn is_silence(&self, track: &Track, wire: MediaTime, delta: MediaTime, now: Instant) -> bool {
-        if delta > self.config.max_gap {
-            return false;
-        }
-        let place = wire + track.shift;
-        let near = |out: MediaTime| (place - out).abs() <= self.config.jump_forward;
-        let mut others = self.tracks.iter().filter(|t| t.is_continuous());
-        if others.any(|t| t.shift == track.shift && t.last_out.is_some_and(near)) {
-            return true;
-        }
-        let passed = track.last_seen.map_or(MediaTime::ZERO, |seen| {
-            MediaTime::from(now.saturating_duration_since(seen))
-        });
-        (passed - delta).abs() <= MediaTime::from_secs(2)
-    }
-
-    /// The end of everything, with `track` (which is out of the list while it is worked on).
-    fn end_with(&self, track: &Track) -> MediaTime {
-        let own = track.end().unwrap_or_default();
-        self.end().map_or(own, |end| end.max(own))
-    }
-
-    fn remember(&mut self, shift: MediaTime) {
-        self.shared = [Some(shift), self.shared[0]];
-    }
-
-    fn new_epoch(&self, track: &Track) -> Step {
-        let since = |origin| self.end_with(track) - origin;
-        if self
-            .epoch_origin
-            .is_some_and(|origin| since(origin) < self.config.min_epoch)
-        {
-            return Step::Moved;
-        }
-        Step::Epoch(EpochReason::Jump)
-    }
-
     /// Video and audio.
     fn continuous(
         &mut self,
@@ -273,13 +111,17 @@ impl Timeline {
         mut frame: MediaFrame,
         out: &mut FilterOut,
     ) {
+        let redone = self.decode_order(track, &mut frame);
         let wire = frame.dts;
         let step = if track.started {
             self.step(track, wire, now)
         } else {
             self.start(track, wire)
         };
-        if matches!(step, Step::Moved | Step::Epoch(_)) {
+        // A clock that goes back further than a swap on the way is no bundle of frames under one time stamp.
+        let two = track.nominal() + track.nominal();
+        let went_back = step == Step::Back && wire - track.last_in < -two;
+        if redone || went_back || matches!(step, Step::Moved | Step::Epoch(_)) {
             track.break_grid();
         }
         let (exact, fit) = track.place(wire, step == Step::Regular);
@@ -294,14 +136,19 @@ impl Timeline {
         if exact != wire {
             self.repairs.add(Repair::Quantise);
         }
-        let place = exact + track.shift;
+        track.note_wall(&frame, exact);
+        self.keep_in_step(track, wire, step, fit, now);
+        let place = exact + track.shift + track.drift.slew();
         let dts = self.monotonic(track, place - track.lead, step);
+        track.squeezed = (went_back || track.squeezed) && dts > place - track.lead;
         frame.pts = self.presentation(track, &frame, place, dts, step);
         frame.dts = dts;
         if frame.duration <= MediaTime::ZERO {
             frame.duration = track.exact_duration().unwrap_or_default();
         }
         track.started = true;
+        track.at = place;
+        self.watch_drift(track, now);
         track.last_in = wire;
         track.last_out = Some(dts);
         track.last_seen = Some(now);
@@ -310,6 +157,86 @@ impl Timeline {
             out.epoch(dts, reason);
         }
         out.frame(frame);
+    }
+
+    /// Gives video whose decode times are missing or wrong the ones that its presentation times demand; true where that begins or ends.
+    fn decode_order(&mut self, track: &mut Track, frame: &mut MediaFrame) -> bool {
+        if track.kind != MediaKind::Video {
+            return false;
+        }
+        let (dts, turned) = track.reorder.place(Times {
+            dts: frame.dts,
+            pts: frame.pts,
+            period: track.nominal(),
+            told_rate: track.exact_duration().is_some(),
+            back: self.config.jump_back,
+            ahead: self.config.jump_forward,
+        });
+        if turned {
+            self.repairs.add(Repair::Reorder);
+            track.lead = MediaTime::ZERO;
+            if self.reference == Some(track.id) {
+                // The reference is measured by decode times, which now mean something else.
+                self.tracks.iter_mut().for_each(|t| t.drift.relearn());
+            }
+        }
+        frame.dts = dts;
+        turned
+    }
+
+    /// What is due of the track's correction; a step of its clock is told to whom it concerns.
+    fn keep_in_step(
+        &mut self,
+        track: &mut Track,
+        wire: MediaTime,
+        step: Step,
+        fit: Option<Fit>,
+        now: Instant,
+    ) {
+        if !track.started {
+            return;
+        }
+        let delta = wire - track.last_in;
+        let moved = matches!(step, Step::Moved | Step::Epoch(_));
+        let odd = step != Step::Regular || matches!(fit, Some(Fit::Gap | Fit::Moved));
+        let off = delta - track.nominal();
+        let odd = odd && off.abs() >= NOTABLE && !borne_out(track, delta, now);
+        if moved || off.abs() >= FELT {
+            let tell = |drift: &mut Drift| {
+                if moved {
+                    drift.step();
+                } else {
+                    drift.jolt(off, odd);
+                }
+            };
+            tell(&mut track.drift);
+            if self.reference == Some(track.id) {
+                self.tracks.iter_mut().for_each(|t| tell(&mut t.drift));
+            }
+        }
+        if !moved && !odd && track.drift.advance(delta, track.tick) != MediaTime::ZERO {
+            self.repairs.add(Repair::Drift);
+        }
+    }
+
+    /// A frame of the reference track arrived: where do the others stand?
+    fn watch_drift(&mut self, reference: &Track, now: Instant) {
+        if !self.config.follow_drift || reference.kind != MediaKind::Video {
+            return;
+        }
+        if *self.reference.get_or_insert(reference.id) != reference.id {
+            return;
+        }
+        for track in &mut self.tracks {
+            let seen = track.last_seen.filter(|_| track.started);
+            let live = seen.is_some_and(|seen| now.saturating_duration_since(seen) < LIVE);
+            if !live || !track.is_continuous() {
+                continue;
+            }
+            let by_wall = track.ahead_by_wall(reference);
+            let ahead = by_wall.unwrap_or(track.at - reference.at);
+            track.drift.sample(reference.at, ahead, by_wall.is_some());
+        }
     }
 
     fn judge_gap(&mut self, track: &Track, step: Step, fit: Option<Fit>) -> bool {
@@ -369,9 +296,11 @@ impl Timeline {
         if dts <= pts {
             return pts;
         }
-        // Where the input itself puts decoding after presentation, decode times run ahead of it from here on.
         if offset.as_nanos() < -track.tick || step == Step::Back {
             self.repairs.add(Repair::Reorder);
+        }
+        // Where the input itself puts decoding after presentation, decode times run ahead of it from here on.
+        if offset.as_nanos() < -track.tick && !track.reorder.is_on() {
             let lead = track.unled - pts;
             if lead <= limits.max_lead {
                 track.lead = track.lead.max(lead);
@@ -424,20 +353,26 @@ impl FrameFilter for Timeline {
 
     fn publisher_changed(&mut self, _now: Instant) {
         self.shared = [None; 2];
+        self.reference = None;
         for track in &mut self.tracks {
             track.restart();
         }
     }
 
-    fn frame(&mut self, now: Instant, frame: MediaFrame, out: &mut FilterOut) {
+    fn frame(&mut self, now: Instant, mut frame: MediaFrame, out: &mut FilterOut) {
         if frame.is_config() {
             out.frame(frame);
             return;
         }
+        frame.dts = frame.dts.clamp(-WIDEST, WIDEST);
+        frame.pts = frame.pts.clamp(-WIDEST, WIDEST);
         let at = self.index_of(&frame);
         // The track is taken out while it is worked on, so that the others can be looked at.
         let mut track = self.tracks.swap_remove(at);
-        if track.is_continuous() {
+        if track.is_continuous() && track.is_duplicate(&frame) {
+            self.repairs.add(Repair::Reorder);
+            self.duplicates += 1;
+        } else if track.is_continuous() {
             self.continuous(now, &mut track, frame, out);
         } else {
             self.sparse(&mut track, frame, out);
@@ -454,14 +389,6 @@ impl FrameFilter for Timeline {
     }
 }
 
-/// The period of the wire clock that explains a step as a wrap.
-fn wrapped(delta: MediaTime, back: MediaTime, ahead: MediaTime) -> Option<MediaTime> {
-    WRAPS
-        .into_iter()
-        .map(MediaTime::from_nanos)
-        .find(|&period| (-back..=ahead).contains(&(delta + period)))
-}
-
 impl From<&TimelineConfig> for Thresholds {
     fn from(config: &TimelineConfig) -> Self {
         let time = |d: Duration| MediaTime::from(d);
@@ -476,6 +403,7 @@ impl From<&TimelineConfig> for Thresholds {
             max_lead: time(config.max_lead),
             min_epoch: time(config.min_epoch),
             min_step: time(config.min_step),
+            follow_drift: config.follow_drift,
         }
     }
 }

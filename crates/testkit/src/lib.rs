@@ -1,7 +1,7 @@
 //! What tests stand on: a clock and a network of their own, numbered frames, and other people's programs as judges.
 //!
 //! ```text
-//!  sans-IO tests:  VirtualClock  Link (delay, loss, reorder, duplicate, seed)  Random
+//!  sans-IO tests:  VirtualClock  Link (delay, loss, reorder, duplicate, seed)  Random  damage (broken streams)
 //!  end to end:     Server ◀── publishers: rtmp::Peer, clients::{ffmpeg, ffmpeg9, gstreamer}
 //!                    │
 //!                    └──────▶ players:    rtmp::Peer, clients::{ffprobe, rtmpdump, chromium} ─▶ StreamCheck, overlap
@@ -29,6 +29,7 @@
 
 pub mod clients;
 mod clock;
+pub mod damage;
 mod hash;
 mod link;
 mod numbers;

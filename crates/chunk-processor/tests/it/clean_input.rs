@@ -1,6 +1,9 @@
 //! Clean input passes; the rounding of its wire is undone.
 
-use core_frame::{FrameFilter, MediaTime, Repair, TrackId};
+use std::sync::Arc;
+
+use core_frame::{FrameFilter, MediaFrame, MediaTime, Repair, SideData, TrackId, WallTime};
+use millstream_chunk_processor::{Timeline, TimelineConfig};
 use proptest::prelude::*;
 
 use crate::sim::{Sim, audio, exact, ms, rtmp, table, video};
@@ -134,6 +137,72 @@ fn a_day_with_200_ppm_drift_stays_in_step() {
         sim.repairs(Repair::Jump) + sim.repairs(Repair::Reorder) + sim.repairs(Repair::Gap),
         0
     );
+}
+
+/// Plays 24 h of a sender whose sound clock runs 200 ppm fast against its picture clock, arriving as it is made; the worst distance of sound
+/// from picture and of the picture from its own time, in microseconds.
+fn a_day_of_drift(sim: &mut Sim, wall: bool) -> (i64, i64) {
+    let start = sim.now;
+    let (mut v, mut a, mut sound) = (0_i64, 0_i64, ms(0));
+    let (mut apart, mut late) = (0, 0);
+    let told = |frame: MediaFrame, at: MediaTime| {
+        let wall = WallTime::from_unix_nanos(1_790_000_000_000_000_000 + i128::from(at.as_nanos()));
+        let side: Option<Arc<[SideData]>> = Some(Arc::new([SideData::WallClock(wall)]));
+        MediaFrame { side, ..frame }
+    };
+    loop {
+        let (tv, ta) = (exact(v, 1, 30), exact(a, 1_024, 48_000));
+        let t = tv.min(ta);
+        if t > MediaTime::from_secs(86_400) {
+            return (apart, late);
+        }
+        sim.now = start + t.to_duration();
+        if tv <= ta {
+            v += 1;
+            let frame = video(rtmp(tv), rtmp(tv));
+            let tell = wall && v % 150 == 0;
+            let out = sim.put(if tell { told(frame, tv) } else { frame });
+            late = late.max((out.pts - tv).abs().as_nanos() / 1_000);
+            apart = apart.max((sound - (out.pts - tv)).abs().as_nanos() / 1_000);
+        } else {
+            a += 1;
+            let fast = ta + MediaTime::from_nanos(ta.as_nanos() / 5_000);
+            let frame = audio(rtmp(fast));
+            let tell = wall && a % 235 == 0;
+            sound = sim.put(if tell { told(frame, ta) } else { frame }).pts - ta;
+        }
+        sim.out.clear();
+    }
+}
+
+#[test]
+fn a_day_of_a_sound_clock_200_ppm_fast_stays_within_20_ms() {
+    for wall in [false, true] {
+        let mut sim = Sim::new(&table(Some((30, 1)), 48_000));
+        let (apart, late) = a_day_of_drift(&mut sim, wall);
+        println!(
+            "24 h, 200 ppm, wall clock {wall}: sound at most {apart} us from the picture, picture at most {late} us from its time, {:?}",
+            sim.timeline.repairs()
+        );
+        assert!(apart <= 20_000, "{apart}");
+        // Flat: what is put out moves by no more than the wire's own rounding.
+        assert!(late <= 1_000, "{late}");
+        assert_eq!(sim.repairs(Repair::Jump) + sim.repairs(Repair::Gap), 0);
+    }
+}
+
+#[test]
+fn drift_is_left_alone_where_that_is_asked_for() {
+    let mut config = TimelineConfig::default();
+    config.follow_drift = false;
+    let mut sim = Sim::new(&table(Some((30, 1)), 48_000));
+    sim.timeline = Timeline::new(config);
+    sim.timeline.tracks(&table(Some((30, 1)), 48_000));
+    sim.play(0, 60, |track, t| {
+        let fast = MediaTime::from_nanos(t.as_nanos() / 20);
+        if track == TrackId::AUDIO { t + fast } else { t }
+    });
+    assert!(sim.skew_ms() > 2_900, "{}", sim.skew_ms());
 }
 
 proptest! {

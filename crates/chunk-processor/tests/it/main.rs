@@ -8,6 +8,7 @@
 
 mod allocations;
 mod clean_input;
+mod corpus;
 mod hostile_clocks;
 mod jumps;
 mod order;

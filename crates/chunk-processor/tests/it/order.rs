@@ -1,7 +1,12 @@
 //! Decode order that is not: times that go back, and presentation before decoding.
 
+use std::time::Instant;
+
 use core_frame::bytes::Bytes;
-use core_frame::{CodecId, MediaFrame, MediaTime, Repair, TrackId};
+use core_frame::{
+    CodecId, FilterOut, FilterStep, FrameFilter, MediaFrame, MediaTime, Repair, TrackId,
+};
+use millstream_chunk_processor::Timeline;
 
 use crate::sim::{Sim, audio, exact, ms, table, video};
 
@@ -65,7 +70,7 @@ fn senseless_composition_is_dropped() {
 }
 
 #[test]
-fn duplicates_come_out_one_after_the_other() {
+fn frames_under_one_time_come_out_one_after_the_other() {
     let mut sim = Sim::new(&table(Some((30, 1)), 48_000));
     for n in 0..100 {
         let t = exact(n, 1, 30);
@@ -76,6 +81,32 @@ fn duplicates_come_out_one_after_the_other() {
     sim.assert_sound();
     let end = sim.of(TrackId::VIDEO).last().unwrap().dts;
     assert!((end - ms(3_300)).abs() < ms(3), "{end}");
+}
+
+#[test]
+fn the_same_frame_again_is_left_out_and_counted() {
+    let mut timeline = Timeline::default();
+    timeline.tracks(&table(Some((30, 1)), 48_000));
+    let (mut out, now) = (FilterOut::new(), Instant::now());
+    let mut kept = 0;
+    for n in 0..90 {
+        let frame = video(exact(n, 1, 30), exact(n, 1, 30));
+        for _ in 0..1 + n % 2 {
+            timeline.frame(now, frame.clone(), &mut out);
+            kept += out.drain().count();
+        }
+    }
+    assert_eq!((kept, timeline.duplicates()), (90, 45));
+    // A sender that stamps all its silence with one time repeats itself, and means it.
+    let silence = audio(ms(0));
+    for _ in 0..50 {
+        timeline.frame(now, silence.clone(), &mut out);
+    }
+    let heard = out
+        .drain()
+        .filter(|s| matches!(s, FilterStep::Frame(_)))
+        .count();
+    assert_eq!(heard, 49);
 }
 
 #[test]

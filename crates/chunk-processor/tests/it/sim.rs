@@ -1,5 +1,6 @@
 //! A stream for the tests: frames with exact times, the wire's rounding, and what came out.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use core_frame::bytes::Bytes;
@@ -23,13 +24,23 @@ pub(crate) fn ms(t: i64) -> MediaTime {
     MediaTime::from_millis(t)
 }
 
+/// A payload unlike those around it, without an allocation.
+fn payload() -> Bytes {
+    thread_local! {
+        static COUNT: Cell<usize> = const { Cell::new(0) };
+    }
+    static TEXT: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
+    let n = COUNT.with(|c| c.replace((c.get() + 1) % TEXT.len()));
+    Bytes::from_static(&TEXT[n..=n])
+}
+
 pub(crate) fn video(dts: MediaTime, pts: MediaTime) -> MediaFrame {
-    let payload = Bytes::from_static(b"v");
+    let payload = payload();
     MediaFrame::new(TrackId::VIDEO, CodecId::H264, dts, payload).with_pts(pts)
 }
 
 pub(crate) fn audio(dts: MediaTime) -> MediaFrame {
-    let payload = Bytes::from_static(b"a");
+    let payload = payload();
     MediaFrame::new(TrackId::AUDIO, CodecId::Aac, dts, payload).with_flags(FrameFlags::KEY)
 }
 
