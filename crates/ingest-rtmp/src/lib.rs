@@ -2,9 +2,12 @@
 //!
 //! ```text
 //!            bytes, time                                     commands, frames
-//!  socket ─────────────▶ Session ── handshake ▶ chunks ▶ messages ─────────▶ Event::{Publish, Play, Track, Frame, …}
+//!  socket ─────────────▶ Session ── handshake ▶ chunks ▶ messages ─────────▶ Event::{Publish, Play, Track, Frame, Tags, …}
 //!         ◀───────────── (session/)   (wire/)                     ◀───────── accept_publish, accept_play, reject
 //!            Transmit
+//!
+//!  remote ─────────────▶ client::Session: the other side of the same, to pull ──▶ Event::{Track, Frame, Tags, Reconnect}
+//!         ◀─────────────                  and to push: the bytes of a view, or messages of one's own
 //!
 //!  stream ──▶ RtmpRender: frames to chunked bytes, once for all players of the stream ──▶ every player's socket
 //! ```
@@ -39,6 +42,8 @@
 //!
 //! **The contract of a session: after each input take everything out by `poll_output` before the next input; after an
 //! error send what is still there and close.** A session that is driven otherwise answers `Error::Caller`.
+//!
+//! Which tracks a player gets, and in which codec form, stands in [`enhanced`].
 //!
 //! # Why it is shaped so
 //!

@@ -14,6 +14,8 @@ mod client_session;
 mod dialogue;
 mod lifecycle;
 #[cfg(feature = "net")]
+mod multitrack_players;
+#[cfg(feature = "net")]
 mod net;
 mod operations;
 mod pair;

@@ -456,7 +456,7 @@ fn command(dice: &mut Dice<'_>) -> Vec<Value> {
         values.push(match dice.byte() % 5 {
             0 | 1 => dice.of(&STREAMS).into(),
             2 => f64::from(dice.byte() % 20).into(),
-            3 => (dice.byte() % 2 == 0).into(),
+            3 => dice.byte().is_multiple_of(2).into(),
             _ => Value::Null,
         });
     }
