@@ -1,8 +1,10 @@
 //! What the scenarios share: sample media, and looking at what a player got.
 
+mod cable;
 mod judge;
 mod samples;
 
+pub(crate) use cable::Cable;
 pub(crate) use judge::{FlvStream, read_flv, take, watch};
 pub(crate) use samples::{Sample, sample};
 
