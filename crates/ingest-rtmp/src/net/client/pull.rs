@@ -27,8 +27,7 @@ use crate::net::Error;
 pub struct Pull {
     /// What to play.
     pub target: Target,
-    /// The claim of the key here, with the credential it takes. Its peer is filled in: the protocol and the server's
-    /// address.
+    /// The claim of the key here, with the credential it takes. Its peer is filled in: `rtmp-pull`, at the server's address.
     pub request: PublishRequest,
     /// How to reach the server.
     pub connect: Connect,
@@ -124,7 +123,7 @@ impl Running {
                 }
             }
         };
-        tracing::info!(stream = %self.inlet.request.key, ?end, "rtmp pull: ended");
+        tracing::debug!(stream = %self.inlet.request.key, ?end, "rtmp pull: ended");
         self.inlet.finish().await;
         self.report.end(end);
     }
@@ -132,7 +131,7 @@ impl Running {
     /// After a loss: waits for the next attempt; tells if there is none.
     async fn pause(&mut self, error: &Error) -> Option<LinkEnd> {
         self.inlet.lost();
-        tracing::info!(stream = %self.inlet.request.key, %error, "rtmp pull: lost");
+        tracing::debug!(stream = %self.inlet.request.key, %error, "rtmp pull: lost");
         let until = match self.report.lost(&mut self.attempts, error) {
             Ok(until) => until,
             Err(end) => return Some(end),
@@ -274,11 +273,7 @@ impl Inlet {
     }
 
     fn connected(&mut self, client: &Client) {
-        let protocol = match client.is_secure() {
-            true => "rtmps",
-            false => "rtmp",
-        };
-        self.request.peer = Peer::new(protocol).remote(client.remote());
+        self.request.peer = Peer::new("rtmp-pull").remote(client.remote());
         self.tracks.clear();
         self.tags = None;
         self.resume.reconnected();
@@ -360,7 +355,7 @@ impl Inlet {
         if self.session.is_none() {
             let session = self.ctx.open_publish_as(self.request.clone()).await?;
             self.kicked = session.kicked();
-            tracing::info!(stream = %self.request.key, "rtmp pull: publishing");
+            tracing::debug!(stream = %self.request.key, "rtmp pull: publishing");
             self.session = Some(session);
         }
         self.lost = None;

@@ -119,7 +119,7 @@ impl Running {
                 break LinkEnd::Finished;
             }
         };
-        tracing::info!(stream = %self.push.key, ?end, "rtmp push: ended");
+        tracing::debug!(stream = %self.push.key, ?end, "rtmp push: ended");
         self.report.end(end);
     }
 
@@ -169,7 +169,7 @@ impl Running {
                 Err(Error::Stream(core_frame::StreamError::Ended)) => return Ok(()),
                 Err(error) => error,
             };
-            tracing::info!(stream = %self.push.key, %error, "rtmp push: lost");
+            tracing::debug!(stream = %self.push.key, %error, "rtmp push: lost");
             let until = self.report.lost(&mut self.attempts, &error)?;
             if !wait(until, &self.stop).await {
                 return Err(LinkEnd::Stopped);
@@ -292,10 +292,7 @@ impl Running {
                     self.report.counters.frames(batch.len() as u64);
                     self.report.counters.skipped(reader.skipped() - skipped);
                     skipped = reader.skipped();
-                    let mut leave = 0;
-                    if let Some(preamble) = batch.new_header() {
-                        leave = announce(client, handle, &layout, preamble, chunk_size);
-                    }
+                    let leave = announce(client, handle, &layout, &batch, chunk_size);
                     out = Some(Outgoing::leaving(batch, leave));
                 }
                 ready = client.transport.readable() => {
@@ -330,42 +327,39 @@ fn ends(batch: &bus::Batch<core_frame::ViewItem, Preamble>) -> Option<(u64, u64)
     Some((first, last))
 }
 
-/// Says the metadata in the form that servers keep, ahead of a preamble that has it in the form for players; returns how
-/// many bytes of the preamble that makes superfluous.
+/// Says the metadata in the form that servers keep, ahead of a batch that has it in the form for players; returns how many
+/// bytes at the front of the batch that makes superfluous.
 fn announce(
     client: &mut Client,
     handle: &StreamHandle,
     layout: &Layout,
-    preamble: &Preamble,
+    batch: &bus::Batch<core_frame::ViewItem, Preamble>,
     chunk_size: u32,
 ) -> usize {
+    let Some(preamble) = batch.new_header() else {
+        return 0;
+    };
     let table = handle.tracks();
     let headers = layout.plan(&table).headers();
     let Some((TagKind::Script, body)) = headers.first() else {
         return 0;
     };
-    let (stream, time) = (
-        client.session().message_stream(),
-        flv::timestamp_ms(table.epoch.origin),
-    );
+    let stream = client.session().message_stream();
+    let time = flv::timestamp_ms(table.epoch.origin);
     let message = |body: &[&[u8]]| {
         let mut bytes = BytesMut::new();
-        put_message(
-            DATA,
-            MessageType::Data,
-            stream,
-            time,
-            chunk_size,
-            body,
-            &mut bytes,
-        );
+        let kind = MessageType::Data;
+        put_message(DATA, kind, stream, time, chunk_size, body, &mut bytes);
         bytes
     };
-    client.say(&message(&[SET_DATA_FRAME, body]));
     let plain = message(&[body]);
-    let same = preamble
-        .join
-        .first()
-        .is_some_and(|join| join.starts_with(&plain));
-    if same { plain.len() } else { 0 }
+    let headers = match batch.is_join() {
+        true => &preamble.join,
+        false => &preamble.update,
+    };
+    let is_there = headers.first().is_some_and(|h| h.starts_with(&plain));
+    if is_there || batch.is_join() {
+        client.say(&message(&[SET_DATA_FRAME, body]));
+    }
+    if is_there { plain.len() } else { 0 }
 }

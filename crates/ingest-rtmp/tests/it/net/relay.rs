@@ -1,8 +1,9 @@
 //! A stream goes A → push → B → pull → C, and each leg is lost on the way.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::IngestContext;
+use millstream_ingest_rtmp::net::Config;
 use millstream_ingest_rtmp::net::client::{LinkEnd, LinkState, Pull, Push};
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,10 @@ async fn two_legs_without_a_loss_carry_every_byte() {
     assert_eq!(books.hashes.len(), sent.len());
     assert_eq!(counts.0.frames, sent.len() as u64);
     assert_eq!(counts.1.frames, sent.len() as u64);
+    for engine in [&b.engine, &c] {
+        let tags = engine.get_stream(&key()).unwrap().tracks();
+        assert_eq!(tags.tags.text("title"), Some("a relay"));
+    }
     assert_eq!(push.ended().await, LinkEnd::Stopped);
 }
 
@@ -133,4 +138,23 @@ async fn a_server_that_is_not_there_is_tried_so_many_times() {
     };
     assert_eq!(link.counts().attempts, 3);
     assert!(why.contains("refused") && !why.contains("secret"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_follows_a_server_that_leaves() {
+    let (other, c) = (Stage::new(), engine());
+    let mut config = Config::new(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.reconnect_to = Some(format!("rtmp://{}/live", other.address));
+    let mut first = Stage::with(config);
+    let _sources = (source(&first.engine, 60), source(&other.engine, 60));
+    let stop = CancellationToken::new();
+    let pull = Pull::new(first.target(), key()).spawn(IngestContext::new(c), stop.clone());
+    let is_at = |address| matches!(pull.state(), LinkState::Up { remote, .. } if remote == address);
+    until("it plays the first", || is_at(first.address)).await;
+    let left = Instant::now();
+    first.kill().await;
+    until("it plays the other", || is_at(other.address)).await;
+    assert!(left.elapsed() < Duration::from_millis(1_500), "no pause");
+    assert_eq!(pull.counts().attempts, 2);
+    stop.cancel();
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{AppSpec, Engine, IngestContext, PublishRequest};
-use core_frame::{MediaFrame, MediaTime, StreamKey, TrackId};
+use core_frame::{MediaFrame, MediaTime, StreamKey, TagValue, Tags, TrackId};
 use millstream_ingest_rtmp::client::Target;
 use millstream_ingest_rtmp::net::client::{Link, LinkState};
 use millstream_ingest_rtmp::net::{Config, RtmpProtocol};
@@ -96,6 +96,9 @@ pub(super) fn source_with(
         let request = PublishRequest::new(key());
         let session = ctx.open_publish_as(request).await.unwrap();
         session.set_tracks(source.tracks()).unwrap();
+        let mut tags = Tags::default();
+        assert!(tags.set("title", TagValue::Text("a relay".into())));
+        session.set_tags(tags).unwrap();
         let begin = tokio::time::Instant::now();
         let mut sent = Vec::new();
         for frame in source {
