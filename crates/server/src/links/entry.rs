@@ -255,24 +255,28 @@ impl Entry {
     /// Writes down a change, and logs those that matter to a person.
     fn note(&self, state: &'static str, remote: Option<SocketAddr>, error: Option<&str>) {
         let error = error.map(|e| scrub(e, &self.url, self.kind == Kind::Push));
-        let repeated = {
+        let news = {
             let mut now = self.now.lock();
+            // The same loss again and again is one line.
+            let news = match &error {
+                Some(_) => now.error != error,
+                None => now.state != state,
+            };
             if now.state != state {
                 (now.state, now.since) = (state, SystemTime::now().into());
             }
             now.remote = remote;
-            let repeated = error.is_some() && now.error == error;
-            match (&error, state) {
-                (Some(_), _) => now.error = error.clone(),
-                (None, "up") => now.error = None,
-                _ => {}
+            if error.is_some() || state == "up" {
+                now.error.clone_from(&error);
             }
-            repeated
+            news
         };
+        if !news {
+            return;
+        }
         let (link, key, url) = (&self.id, &self.key, &self.shown);
         match (state, error) {
-            // The same loss again and again is one line.
-            (_, Some(error)) if !repeated => warn!(link, %key, url, error, "{state}"),
+            (_, Some(error)) => warn!(link, %key, url, error, "{state}"),
             ("up", None) => info!(link, %key, url, ?remote, "up"),
             ("ended" | "asleep", None) => info!(link, %key, url, "{state}"),
             _ => {}

@@ -138,10 +138,14 @@ async fn no_secret_is_said_anywhere() {
         let answer = far.client.get(far.url(path)).send().await.unwrap();
         said.push_str(&answer.text().await.unwrap());
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
     assert!(!said.contains("key-of-push-77"), "{said}");
     let said = said + &log().lock().unwrap();
     assert!(said.contains("out/***"), "it does speak of the push");
+    let is_up =
+        |l: &&str| l.contains("::links") && l.contains("key=in/cam") && l.contains("message=up");
+    let up = said.lines().filter(is_up).count();
+    assert_eq!(up, 2, "one line a change: a source and a push came up");
     for secret in SECRETS {
         // The other server is in this process, and there the key of the push is the name of a stream.
         let own = |line: &&str| {
