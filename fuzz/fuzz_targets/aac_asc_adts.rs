@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::aac_asc_adts(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("aac_asc_adts", data));

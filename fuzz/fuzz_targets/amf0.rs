@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::amf0(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("amf0", data));

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::av1_obu(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("av1_obu", data));

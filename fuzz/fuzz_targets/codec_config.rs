@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::codec_config(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("codec_config", data));

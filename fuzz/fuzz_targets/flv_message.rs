@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::flv_message(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("flv_message", data));

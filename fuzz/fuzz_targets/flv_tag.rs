@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::flv_tag(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("flv_tag", data));

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::h264_avcc_annexb(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("h264_avcc_annexb", data));

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::h264_sps(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("h264_sps", data));

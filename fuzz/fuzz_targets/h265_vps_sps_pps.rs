@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::h265_vps_sps_pps(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("h265_vps_sps_pps", data));

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::mp4_boxes(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("mp4_boxes", data));

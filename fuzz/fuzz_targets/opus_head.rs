@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::opus_head(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("opus_head", data));

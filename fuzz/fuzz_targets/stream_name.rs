@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::stream_name(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("stream_name", data));

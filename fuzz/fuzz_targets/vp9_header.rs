@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::targets::vp9_header(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millstream_fuzz::run("vp9_header", data));
