@@ -137,7 +137,7 @@ impl Run {
             4 => {
                 let (stream, name) = (u32::from(input.byte() % 4), input.of(&NAMES));
                 let start = f64::from(input.byte()) - 2.0;
-                let reset = Value::Boolean(input.byte() % 2 == 0);
+                let reset = Value::Boolean(input.byte() & 1 == 0);
                 self.command(
                     stream,
                     &[
@@ -156,7 +156,7 @@ impl Run {
                 let mut values = vec![name.into(), f64::from(input.byte()).into(), Value::Null];
                 match input.byte() % 4 {
                     0 => values.push(f64::from(input.byte()).into()),
-                    1 => values.push(Value::Boolean(input.byte() % 2 == 0)),
+                    1 => values.push(Value::Boolean(input.byte() & 1 == 0)),
                     2 => values.push(input.of(&NAMES).into()),
                     _ => {}
                 }

@@ -231,7 +231,7 @@ pub fn flv_layout(data: &[u8]) {
     let mut dts = MediaTime::ZERO;
     while !input.is_empty() && !table.tracks.is_empty() {
         let (frame, step) = frame(&mut input, &table, dts, layout.nanos);
-        dts = dts + step;
+        dts += step;
         let Ok(Some(body)) = plan.body(&frame) else {
             continue;
         };
