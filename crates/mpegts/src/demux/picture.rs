@@ -9,7 +9,7 @@ use core_frame::{CodecId, FrameFlags, MediaTime, VideoInfo};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 
-use super::assembly::Unit;
+use super::assembly::{LEAD, Unit};
 use super::nal::{self, Span, Spans};
 use super::stream::{Context, Output};
 use super::{mpeg2, obu};
@@ -17,6 +17,9 @@ use crate::StreamKind;
 
 /// Built once: what it learns of the needle is the same for all.
 static START_CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&[0, 0, 1]));
+
+/// So much of [`Picture::misaligned`] says that packets are cut anywhere.
+const SPLIT: u8 = 3;
 
 /// A track of pictures.
 #[derive(Debug)]
@@ -30,6 +33,18 @@ pub(super) struct Picture {
     /// Size and rate that MPEG-2 was announced with.
     video: Option<VideoInfo>,
     config: Bytes,
+    /// PES packets begin in the middle of access units: up with each that does, down with each that does not. One alone
+    /// is a damaged start code.
+    misaligned: u8,
+    held: Option<Held>,
+}
+
+/// An access unit whose end may come with the next PES packet.
+#[derive(Debug)]
+struct Held {
+    /// [`LEAD`] bytes of room, then a byte stream.
+    data: BytesMut,
+    times: Option<(MediaTime, MediaTime)>,
 }
 
 impl Picture {
@@ -42,12 +57,33 @@ impl Picture {
             classifier: Classifier::unconfigured(codec),
             video: None,
             config: Bytes::new(),
+            misaligned: 0,
+            held: None,
         }
     }
 
     /// The access units of a PES packet: one, as nearly everyone sends them, or several.
     pub(super) fn unit(&mut self, unit: Unit, output: &mut Output, cx: &mut Context<'_>) {
         let times = unit.times(cx.clock);
+        if matches!(self.codec, CodecId::H264 | CodecId::H265) {
+            let payload = unit.data.get(unit.lead..).unwrap_or_default();
+            let was_split = self.misaligned >= SPLIT;
+            if begins_with_start_code(payload) {
+                self.misaligned = self.misaligned.saturating_sub(1);
+            } else {
+                self.misaligned = (self.misaligned + 2).min(2 * SPLIT);
+                if !was_split {
+                    // The access unit before this was handed on without its end, or this one lacks its start.
+                    output.lost(0, cx);
+                }
+            }
+            if self.misaligned >= SPLIT {
+                return self.split(&unit, times, output, cx);
+            }
+            if was_split {
+                self.flush(output, cx);
+            }
+        }
         let Some(times) = times.or_else(|| output.next_time().map(|t| (t, t))) else {
             // Joined in the middle of a stream that does not time each picture.
             return;
@@ -61,6 +97,73 @@ impl Picture {
             CodecId::H264 | CodecId::H265 => self.nal(unit, times, flags, output, cx),
             CodecId::Av1 => self.av1(unit, times, flags, output, cx),
             _ => self.mpeg2(unit, times, flags, output, cx),
+        }
+    }
+
+    /// Packets are missing: an access unit under way is broken.
+    pub(super) fn lose(&mut self) {
+        self.held = None;
+    }
+
+    /// Nothing follows: what is held is whole.
+    pub(super) fn flush(&mut self, output: &mut Output, cx: &mut Context<'_>) {
+        let Some(Held { data, times }) = self.held.take() else {
+            return;
+        };
+        let spans = nal::spans(&START_CODE, &data, LEAD, cx.limits.nal_units as usize);
+        if let Some(times) = times.or_else(|| output.next_time().map(|t| (t, t))) {
+            self.access_unit(data, &spans, times, FrameFlags::empty(), output, cx);
+        }
+    }
+
+    /// The access units of a sender whose PES packets begin anywhere: each ends where the next delimiter stands, so the
+    /// last is held until more comes. Copies; the time of a packet is that of the first access unit that begins in it
+    /// (§2.4.3.7).
+    fn split(
+        &mut self,
+        unit: &Unit,
+        times: Option<(MediaTime, MediaTime)>,
+        output: &mut Output,
+        cx: &mut Context<'_>,
+    ) {
+        let joined = self.held.is_none();
+        let (mut data, mut time) = match self.held.take() {
+            Some(held) => (held.data, held.times),
+            None => (BytesMut::zeroed(LEAD), None),
+        };
+        data.extend_from_slice(unit.data.get(unit.lead..).unwrap_or_default());
+        // A bound for several access units; each has its own below.
+        let most = 4 * cx.limits.nal_units as usize;
+        let mut rest = nal::spans(&START_CODE, &data, LEAD, most);
+        if rest.len() > most || data.len() > cx.limits.access_unit_bytes as usize {
+            output.lost(data.len() - LEAD, cx);
+            return;
+        }
+        let mut fresh = times;
+        if joined {
+            // The end of an access unit whose start was not seen.
+            let begins = |s: &Span| nal::is_delimiter(self.codec, s.of(&data));
+            let first = rest.iter().position(begins).unwrap_or(rest.len());
+            rest.drain(..first);
+            time = fresh.take();
+        }
+        loop {
+            let spans = nal::first_access_unit(self.codec, &data, &mut rest);
+            if rest.is_empty() {
+                if let Some(first) = spans.first() {
+                    let mut held = BytesMut::zeroed(LEAD);
+                    held.extend_from_slice(data.get(first.start - 3..).unwrap_or_default());
+                    self.held = Some(Held {
+                        data: held,
+                        times: time,
+                    });
+                }
+                return;
+            }
+            if let Some(at) = time.or_else(|| output.next_time().map(|t| (t, t))) {
+                self.access_unit(data.clone(), &spans, at, FrameFlags::empty(), output, cx);
+            }
+            time = fresh.take();
         }
     }
 
@@ -260,6 +363,12 @@ impl Picture {
             output.frame(payload, pts, dts, flags | marks, MediaTime::ZERO, cx);
         }
     }
+}
+
+/// True for zeros and a one; of zeros there may be more than a start code has.
+fn begins_with_start_code(data: &[u8]) -> bool {
+    let zeros = data.iter().take_while(|&&b| b == 0).count();
+    zeros >= 2 && data.get(zeros) == Some(&1)
 }
 
 #[derive(Clone, Copy)]

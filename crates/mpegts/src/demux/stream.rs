@@ -37,6 +37,17 @@ enum Content {
     Data,
 }
 
+impl Content {
+    /// Packets are missing.
+    fn lose(&mut self) {
+        match self {
+            Self::Picture(picture) => picture.lose(),
+            Self::Sound(sound) => sound.lose(),
+            Self::Timed | Self::Data => {}
+        }
+    }
+}
+
 /// The identity of a track, and what its frames have in common.
 #[derive(Debug)]
 pub(super) struct Output {
@@ -115,9 +126,7 @@ impl Elementary {
         };
         if refused != Refused::Surplus {
             self.output.after_gap = true;
-            if let Content::Sound(sound) = &mut self.content {
-                sound.lose();
-            }
+            self.content.lose();
         }
         self.output.damage(kind, bytes as u64, cx);
     }
@@ -180,9 +189,7 @@ impl Elementary {
             self.output.damage(DamageKind::Pes, lost, cx);
         }
         self.assembly.lose();
-        if let Content::Sound(sound) = &mut self.content {
-            sound.lose();
-        }
+        self.content.lose();
         self.output.after_gap = true;
     }
 
@@ -197,10 +204,11 @@ impl Elementary {
                 self.unit(unit, cx);
             }
         }
-        self.assembly.lose();
-        if let Content::Sound(sound) = &mut self.content {
-            sound.lose();
+        if let Content::Picture(picture) = &mut self.content {
+            picture.flush(&mut self.output, cx);
         }
+        self.assembly.lose();
+        self.content.lose();
     }
 
     /// The input, or the stream, has ended.

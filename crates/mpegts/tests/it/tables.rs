@@ -310,3 +310,91 @@ fn another_piece_is_announced_by_the_caller() {
     }
     assert_eq!((media.frames.len(), media.damage.len()), (9, 0));
 }
+
+/// A PES packet as transport packets.
+fn pes(pid: u16, counter: &mut u8, times: Option<(u64, u64)>, payload: &[u8]) -> Vec<u8> {
+    let stamp = |t: u64, prefix: u8| {
+        [
+            prefix << 4 | ((t >> 29) as u8 & 0x0E) | 1,
+            (t >> 22) as u8,
+            (t >> 14) as u8 | 1,
+            (t >> 7) as u8,
+            (t << 1) as u8 | 1,
+        ]
+    };
+    let mut unit = vec![0, 0, 1, 0xE0, 0, 0, 0x80, 0, 0];
+    if let Some((pts, dts)) = times {
+        unit[7..9].copy_from_slice(&[0xC0, 10]);
+        unit.extend(stamp(pts, 3));
+        unit.extend(stamp(dts, 1));
+    }
+    unit.extend(payload);
+    let mut out = Vec::new();
+    for (n, part) in unit.chunks(184).enumerate() {
+        let field = if part.len() < 184 { 0x20 } else { 0 };
+        out.extend([
+            0x47,
+            (pid >> 8) as u8 | u8::from(n == 0) << 6,
+            pid as u8,
+            0x10 | field | *counter,
+        ]);
+        *counter = (*counter + 1) & 15;
+        let stuffing = 184 - part.len();
+        if stuffing > 0 {
+            out.push(stuffing as u8 - 1);
+            out.extend([0].iter().take(stuffing - 1));
+            out.extend(std::iter::repeat_n(0xFF, stuffing.saturating_sub(2)));
+        }
+        out.extend(part);
+    }
+    out
+}
+
+#[test]
+fn access_units_across_pes_packets() {
+    use crate::sample::{USUAL, ffmpeg, read};
+    // The byte stream of a file, cut every 3 000 bytes.
+    let media = demux(&read(&ffmpeg("h264-aac", USUAL)));
+    let info = media.table.video().unwrap();
+    let record = bitstream::h264::AvcConfig::parse(&info.config).unwrap();
+    let frames = media.of(TrackId::VIDEO);
+    let (mut stream, mut starts) = (Vec::new(), Vec::new());
+    for frame in &frames {
+        starts.push((
+            stream.len(),
+            frame.pts.to_ticks(90_000) as u64,
+            frame.dts.to_ticks(90_000) as u64,
+        ));
+        stream.extend([0, 0, 0, 1, 9, 0xF0]);
+        if frame.is_keyframe() {
+            for set in record.sps.iter().chain(&record.pps) {
+                stream.extend([0, 0, 0, 1]);
+                stream.extend(set);
+            }
+        }
+        stream.extend(bitstream::nal::length_prefixed_to_annex_b(&frame.payload, 4).unwrap());
+    }
+    let mut bytes = [
+        association(0, &[(1, 0x100)]),
+        map(0x100, 0, 1, 0, &[(0x1B, 0x200)]),
+    ]
+    .concat();
+    let mut counter = 0;
+    for (n, part) in stream.chunks(3_000).enumerate() {
+        let here = |s: &&(usize, u64, u64)| (n * 3_000..n * 3_000 + part.len()).contains(&s.0);
+        let times = starts.iter().find(here).map(|s| (s.1, s.2));
+        bytes.extend(pes(0x200, &mut counter, times, part));
+    }
+    let back = demux(&bytes);
+    // What came before it was known that packets are cut anywhere is the price.
+    assert_eq!(back.damage.len(), 2, "{:?}", back.damage);
+    let facts = |f: &&MediaFrame| (f.payload.clone(), f.pts, f.dts);
+    let got: Vec<_> = back.of(TrackId::VIDEO).iter().map(facts).collect();
+    let want: Vec<_> = frames.iter().map(facts).collect();
+    let pairs = got.iter().rev().zip(want.iter().rev());
+    let same = pairs.take_while(|(g, w)| g.0 == w.0).count();
+    assert!(same + 3 >= want.len(), "{same} of {}", want.len());
+    // The first access unit that begins in a packet has the packet's times.
+    let timed = got.iter().filter(|g| want.contains(g)).count();
+    assert!(timed > 15, "{timed} of {}", want.len());
+}
