@@ -39,7 +39,8 @@
 //! * Parameter sets go into the configuration record. A key frame that begins with exactly the sets of the record, and the
 //!   plain access unit delimiter in front of them, loses both, because every muxer puts them there: so frames that go
 //!   through a transport stream come back byte for byte. Other parameter sets stay in the access unit, flagged.
-//! * One PES packet is one frame, unless delimiters part several access units in it. Two fields of a frame in one PES
+//! * One PES packet is one frame, unless delimiters part several access units in it. A sender whose packets begin in the
+//!   middle of access units is known after two of them; its access units then end where the next delimiter stands. Two fields of a frame in one PES
 //!   packet stay one frame; a field with a PES packet of its own is a frame of its own.
 //! * All three layers of MPEG audio are [`core_frame::CodecId::Mp3`], whose decoders know all three; the codec string says
 //!   which.

@@ -8,6 +8,7 @@ mod mpeg2;
 pub(crate) mod nal;
 mod obu;
 mod picture;
+mod pid;
 mod sound;
 mod splice;
 mod stream;
@@ -20,6 +21,7 @@ use core_frame::{Limits, MediaKind, TrackId};
 use crate::packet::{NULL_PID, PACKET, Packet};
 use crate::sync::{Found, PacketReader};
 use clock::{ProgramClock, media_time};
+use pid::{Continuity, NO_COUNTER, Pid, Role};
 use splice::Splice;
 use stream::{Context, Elementary};
 use tables::{Change, Tables, is_read};
@@ -29,9 +31,6 @@ pub use tables::Programs;
 
 /// PIDs beside those of the tables that are kept account of.
 const MAX_OTHER_PIDS: usize = 512;
-/// No counter was seen yet.
-const NO_COUNTER: u8 = 0xFF;
-
 /// Turns a transport stream, in pieces of any size, into events.
 ///
 /// It starts anywhere, finds packets of 188, 192 and 204 bytes, follows tables as they change, and gets over every
@@ -62,40 +61,6 @@ struct Core {
 struct Clocked {
     program: Program,
     clock: ProgramClock,
-}
-
-#[derive(Debug)]
-struct Pid {
-    stats: PidStats,
-    counter: u8,
-    repeated: bool,
-    scrambling: bool,
-    /// The last bytes of the last payload, to know a repeated packet.
-    tail: [u8; 8],
-    role: Role,
-}
-
-#[derive(Debug)]
-enum Role {
-    Other,
-    Association,
-    Map,
-    Stream {
-        program: u16,
-        stream: Box<Elementary>,
-    },
-    Sections {
-        program: u16,
-        splice: Box<Splice>,
-    },
-}
-
-/// What the continuity counter says of a packet.
-enum Continuity {
-    Next,
-    Repeated,
-    Gap,
-    Announced,
 }
 
 impl Demuxer {
@@ -326,17 +291,7 @@ impl Core {
             return 0;
         };
         if *slot == 0 {
-            self.pids.push(Pid {
-                stats: PidStats {
-                    pid,
-                    ..PidStats::default()
-                },
-                counter: NO_COUNTER,
-                repeated: false,
-                scrambling: false,
-                tail: [0; 8],
-                role,
-            });
+            self.pids.push(Pid::new(pid, role));
             *slot = self.pids.len() as u16;
         } else if let Some(state) = self.pids.get_mut(usize::from(*slot) - 1) {
             state.role = role;
@@ -495,58 +450,6 @@ impl Core {
         for slot in 0..self.pids.len() {
             self.with_stream(slot, 0, out, |stream, cx| stream.finish(cx));
         }
-    }
-}
-
-impl Role {
-    fn track(&self) -> Option<TrackId> {
-        match self {
-            Self::Stream { stream, .. } => stream.output.info.track,
-            Self::Sections { splice, .. } => splice.track(),
-            _ => None,
-        }
-    }
-
-    fn is(&self, kind: crate::StreamKind) -> bool {
-        match self {
-            Self::Stream { stream, .. } => stream.is(kind),
-            Self::Sections { .. } => kind == crate::StreamKind::Scte35,
-            _ => false,
-        }
-    }
-}
-
-impl Pid {
-    /// §2.4.3.3: up by one with each payload; a packet may come twice; a break may be announced.
-    #[inline]
-    fn continuity(&mut self, packet: &Packet<'_>) -> Continuity {
-        if !packet.has_payload {
-            // The counter stands still; where a break is announced it may be anything.
-            if packet.adaptation.discontinuity {
-                self.counter = packet.counter;
-                return Continuity::Announced;
-            }
-            return Continuity::Next;
-        }
-        let tail = packet
-            .payload
-            .last_chunk::<8>()
-            .copied()
-            .unwrap_or_default();
-        let last = std::mem::replace(&mut self.counter, packet.counter);
-        let was = std::mem::replace(&mut self.tail, tail);
-        let repeated = std::mem::take(&mut self.repeated);
-        if last == NO_COUNTER || packet.counter == (last + 1) & 15 {
-            return Continuity::Next;
-        }
-        if packet.adaptation.discontinuity {
-            return Continuity::Announced;
-        }
-        if packet.counter == last && !repeated && tail == was {
-            self.repeated = true;
-            return Continuity::Repeated;
-        }
-        Continuity::Gap
     }
 }
 
