@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Failed = 1,
     /// Used or configured wrongly.
     WrongUse = 2,
+    /// Ended, but something is missing.
+    Incomplete = 3,
     /// Ended by Ctrl-C, after a clean close.
     Interrupted = 130,
 }

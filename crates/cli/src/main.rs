@@ -8,6 +8,7 @@ mod exit;
 mod load;
 mod logs;
 mod probe;
+mod relay;
 mod say;
 mod serve;
 mod signals;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve::serve(serve),
         Command::Demo(demo) => serve::demo(demo),
         Command::Load(load) => load::run(load),
+        Command::Relay(relay) => relay::run(relay),
         Command::Probe(probe) => probe::run(probe),
         Command::CheckConfig(check) => check::run(&check),
     };

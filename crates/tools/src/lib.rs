@@ -1,10 +1,11 @@
-//! What the other verbs of the binary stand on: the load generator and the probe.
+//! What the other verbs of the binary stand on: the load generator, the relay and the probe.
 //!
 //! ```text
 //!  load::play      N players  ──RTMP(S), HTTP(S)-FLV, HLS──▶ start-up, gaps, delay, stalls, CPU    ─▶ PlayReport
 //!                  among them slow ones, and ones that stop reading ──▶ what the server does
 //!  load::publish   N publishers of numbered frames ──RTMP(S)──▶ server: refusals, reconnects       ─▶ PublishReport
 //!  load::churn     visitors at a rate that come, stay and leave by FIN or RST ──▶ what is left over ─▶ ChurnReport
+//!  relay::relay    one stream from here to there, over losses of either side                        ─▶ RelayReport
 //!  probe::probe    file or address ─▶ tracks, codecs, times, damage                                ─▶ ProbeReport
 //! ```
 //!
@@ -42,6 +43,7 @@ pub mod load;
 mod net;
 pub mod probe;
 mod process;
+pub mod relay;
 mod rtmp;
 mod stats;
 

@@ -1,6 +1,7 @@
 //! The command line: one struct a command, documented where the help text comes from.
 
 mod load;
+mod relay;
 mod values;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use millstream::tools::TlsOptions;
 pub(crate) use load::{
     ChurnProtocol, Load, LoadChurn, LoadPlay, LoadPublish, PlayProtocol, Scenario,
 };
+pub(crate) use relay::Relay;
 use values::seconds;
 
 /// A live-media server and its tools: RTMP in; RTMP, HTTP-FLV, fragmented MP4 and LL-HLS out.
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Put load on a server: many players, many publishers, or many who come and go
     Load(Load),
+    /// Bring a stream from one place to another, over losses of either side
+    Relay(Relay),
     /// Show what a stream or file holds: tracks, codecs, time stamps, damage
     Probe(Probe),
     /// Check a configuration file and show what it amounts to

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::relay::Retries;
+
 /// Seconds, with a fraction if need be.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text).parse::<f64>();
@@ -56,9 +58,25 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A number, or `forever`.
+pub(super) fn retries(text: &str) -> Result<Retries, String> {
+    match (text, text.parse()) {
+        ("forever", _) => Ok(Retries { limit: None }),
+        (_, Ok(n)) => Ok(Retries { limit: Some(n) }),
+        _ => Err("a number is wanted, or forever".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_retries() {
+        assert_eq!(retries("forever"), Ok(Retries { limit: None }));
+        assert_eq!(retries("0"), Ok(Retries { limit: Some(0) }));
+        assert!(retries("-1").is_err() && retries("never").is_err());
+    }
 
     #[test]
     fn reads_figures() {

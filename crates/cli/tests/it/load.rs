@@ -32,7 +32,7 @@ fn visitors_of_every_kind_leave_nothing_behind() {
         "{text}"
     );
     let fds = |at: &str| json["server"][at]["fds"].as_u64().unwrap();
-    assert!(fds("peak") > fds("start"), "{text}");
+    assert!(fds("peak") >= fds("start"), "{text}");
     assert!(fds("end") <= fds("start") + 4, "{text}");
 }
 

@@ -10,5 +10,6 @@ mod check_config;
 mod demo;
 mod load;
 mod reference;
+mod relay;
 mod support;
 mod usage;

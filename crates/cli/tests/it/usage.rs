@@ -23,6 +23,11 @@ fn wrong_use_is_2_and_failure_is_1() {
             "2",
         ],
         &["load", "churn"],
+        &["relay", "rtmp://x/live/cam"],
+        &["relay", "srt://x", "a.flv"],
+        &["relay", "rtmp://x/live/cam", "/no/such/a.mkv"],
+        &["relay", "rtmp://x/live/cam", "-", "--json"],
+        &["relay", "rtmp://x/live/cam", "a.flv", "--retry", "never"],
         &["load", "churn", "--url", "gopher://x"],
         &[
             "load",
@@ -64,7 +69,7 @@ fn wrong_use_is_2_and_failure_is_1() {
 fn help_is_complete() {
     let (out, _, code) = said(&["--help"]);
     assert_eq!(code, 0);
-    for command in ["demo", "serve", "load", "probe", "check-config"] {
+    for command in ["demo", "serve", "load", "relay", "probe", "check-config"] {
         assert!(out.contains(command), "{out}");
     }
     for (args, options) in [
@@ -108,6 +113,20 @@ fn help_is_complete() {
             &["--url", "--count", "--duration", "--retry", "--json"],
         ),
         (&["probe", "--help"], &["--json"]),
+        (
+            &["relay", "--help"],
+            &[
+                "--duration",
+                "--retry",
+                "--loop",
+                "--overwrite",
+                "--source-token",
+                "--target-token",
+                "--ca",
+                "--insecure",
+                "--json",
+            ],
+        ),
     ] {
         let (out, _, code) = said(args);
         assert_eq!(code, 0);

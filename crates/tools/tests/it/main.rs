@@ -5,6 +5,7 @@ mod files;
 mod hls;
 mod http_flv;
 mod misfits;
+mod relay;
 mod rig;
 mod rtmp;
 mod tls;

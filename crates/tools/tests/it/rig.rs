@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 /// An RTMP server; it ends with the guard.
 pub(crate) struct Rtmp {
     pub(crate) address: SocketAddr,
+    pub(crate) engine: Arc<Engine>,
     stop: CancellationToken,
 }
 
@@ -43,9 +44,13 @@ impl Rtmp {
             .with_playback(engine.clone());
         let address = rtmp.local_addr();
         let stop = CancellationToken::new();
-        let shutdown = stop.clone();
-        tokio::spawn(async move { engine.serve(Arc::new(rtmp), shutdown).await });
-        Self { address, stop }
+        let (shutdown, serving) = (stop.clone(), Arc::clone(&engine));
+        tokio::spawn(async move { serving.serve(Arc::new(rtmp), shutdown).await });
+        Self {
+            address,
+            engine,
+            stop,
+        }
     }
 
     pub(crate) fn url(&self, name: &str) -> String {

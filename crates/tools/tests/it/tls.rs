@@ -11,6 +11,7 @@ use millstream_tools::load::{
     ChurnOptions, Errand, PlayOptions, Protocol, PublishOptions, churn, play, publish,
 };
 use millstream_tools::probe::{ProbeOptions, probe};
+use millstream_tools::relay::{RelayOptions, relay};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -116,6 +117,35 @@ async fn media_goes_through_rtmps() {
     options.tls.ca = Some(rig::sample("ffmpeg5_h264_aac.flv"));
     assert!(play(options, CancellationToken::new()).await.is_err());
     assert!(sending.await.unwrap().unwrap().is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_goes_from_rtmps_to_rtmps() {
+    let (near, far) = (Rtmp::start(), Rtmp::start());
+    let near = Front::start(near.address).await;
+    let behind = Front::start(far.address).await;
+    let url = format!("rtmps://localhost:{}/live/cam", near.port);
+    let mut sending = PublishOptions::new(&url);
+    sending.duration = 5 * SECOND;
+    sending.bitrate = 500_000;
+    sending.gop = 15;
+    sending.tls = near.trusted();
+    let sending = tokio::spawn(publish(sending, CancellationToken::new()));
+    tokio::time::sleep(SECOND).await;
+    let to = format!("rtmps://localhost:{}/live/cam", behind.port);
+    for (tls, works) in [(insecure(), true), (near.trusted(), false)] {
+        let mut options = RelayOptions::new(&url, &to);
+        options.tls = tls;
+        options.duration = Some(3 * SECOND / 2);
+        options.retry = Some(0);
+        let report = relay(options, CancellationToken::new(), |_| ())
+            .await
+            .unwrap();
+        assert_eq!(report.has_media(), works, "{}", report.table());
+        let why = report.last.target.why.unwrap_or_default();
+        assert_eq!(why.contains("certificate"), !works, "{why}");
+    }
+    drop(sending.await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
