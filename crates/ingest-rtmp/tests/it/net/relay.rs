@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bus::IngestContext;
-use millstream_ingest_rtmp::net::Config;
 use millstream_ingest_rtmp::net::client::{LinkEnd, LinkState, Pull, Push};
+use millstream_ingest_rtmp::net::{Config, FanOut};
 use tokio_util::sync::CancellationToken;
 
 use super::stage::{Stage, engine, key, reader, source, source_with, up};
@@ -14,11 +14,15 @@ const ONE_GOP: usize = 25 + 47 + 2;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_legs_without_a_loss_carry_every_byte() {
-    let (a, b, c) = (engine(), Stage::new(), engine());
+    let mut config = Config::new(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.fan_out = FanOut::LatencyFirst;
+    let (a, b, c) = (engine(), Stage::with(config), engine());
     let stop = CancellationToken::new();
-    let mut push = Push::new(key(), b.target()).spawn(a.clone(), stop.clone());
+    let mut push = Push::new(key(), b.target());
+    push.fan_out = FanOut::LatencyFirst;
+    let mut push = push.spawn(a.clone(), stop.clone());
     let pull = Pull::new(b.target(), key()).spawn(IngestContext::new(c.clone()), stop.clone());
-    let books = reader(&c, stop.clone());
+    let (direct, books) = (reader(&a, stop.clone()), reader(&c, stop.clone()));
     let sent = source(&a, 3).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     let counts = (push.counts(), pull.counts());
@@ -26,6 +30,9 @@ async fn two_legs_without_a_loss_carry_every_byte() {
     let books = books.await.unwrap();
     let gaps = books.check(&sent);
     assert!(gaps.is_empty(), "{gaps:?}");
+    let (middle, high) = books.behind(&direct.await.unwrap());
+    println!("two legs add p50 {middle:?}, p99 {high:?}");
+    assert!(middle < Duration::from_millis(150), "{middle:?}");
     assert_eq!(
         books.hashes.first(),
         sent.first(),

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{AppSpec, Engine, IngestContext, PublishRequest};
 use core_frame::{MediaFrame, MediaTime, StreamKey, TagValue, Tags, TrackId};
@@ -122,6 +122,7 @@ pub(super) fn source_with(
 pub(super) struct Books {
     pub(super) hashes: Vec<[u8; 32]>,
     pub(super) times: Vec<(TrackId, MediaTime)>,
+    pub(super) arrived: Vec<Instant>,
 }
 
 /// Reads the stream once it is there, until the token fires.
@@ -141,6 +142,7 @@ pub(super) fn reader(engine: &Arc<Engine>, stop: CancellationToken) -> JoinHandl
                 Some(frame) = reader.recv() => frame,
                 () = stop.cancelled() => return books,
             };
+            books.arrived.push(Instant::now());
             books.times.push((frame.track, frame.dts));
             books.hashes.push(hash(&frame.payload));
         }
@@ -148,6 +150,18 @@ pub(super) fn reader(engine: &Arc<Engine>, stop: CancellationToken) -> JoinHandl
 }
 
 impl Books {
+    /// How much later than another reader this one got the same frames: the middle and the 99th percentile.
+    pub(super) fn behind(&self, other: &Self) -> (Duration, Duration) {
+        let mut delays: Vec<_> = (self.hashes.iter().zip(&self.arrived))
+            .filter_map(|(hash, at)| {
+                let same = other.hashes.iter().position(|h| h == hash)?;
+                Some(at.saturating_duration_since(other.arrived[same]))
+            })
+            .collect();
+        delays.sort_unstable();
+        (delays[delays.len() / 2], delays[delays.len() * 99 / 100])
+    }
+
     /// Every frame equals one that was sent, none came twice, all in order, times never go back. Returns the runs of
     /// frames that are missing between the first and the last that came: where each begins, and how long it is.
     pub(super) fn check(&self, sent: &[[u8; 32]]) -> Vec<(usize, usize)> {
