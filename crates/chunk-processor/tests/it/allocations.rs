@@ -4,8 +4,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Instant;
 
+use core_frame::bytes::Bytes;
 use core_frame::{FilterOut, FrameFilter, MediaFrame};
-use millstream_chunk_processor::Timeline;
+use millstream_chunk_processor::{
+    ChunkProcessorConfig, ChunkSequencer, ChunkType, MediaChunk, Timeline,
+};
 
 use crate::sim::{audio, exact, ms, rtmp, table, video};
 
@@ -50,4 +53,38 @@ fn a_frame_costs_no_allocation_not_even_a_broken_one() {
         put(audio(rtmp(exact(n, 1_024, 44_100))));
     }
     assert_eq!(COUNT.with(Cell::get) - before, 0);
+}
+
+#[test]
+fn a_chunk_costs_no_allocation_in_order_or_not() {
+    let mut order = ChunkSequencer::new(ChunkProcessorConfig::default());
+    let (now, mut out) = (Instant::now(), Vec::with_capacity(64));
+    let name: std::sync::Arc<str> = "cam".into();
+    let data = Bytes::from_static(b"media");
+    let mut before = 0;
+    for n in 0..20_000_u64 {
+        if n == 100 {
+            before = COUNT.with(Cell::get);
+        }
+        // Each twentieth comes after the four behind it.
+        let number = match n % 20 {
+            5..9 => n + 1,
+            9 => n - 4,
+            _ => n,
+        };
+        let chunk = MediaChunk::new(
+            std::sync::Arc::clone(&name),
+            number,
+            ChunkType::Audio,
+            data.clone(),
+        );
+        order.push(now, chunk.with_crc32(), &mut out).unwrap();
+        out.clear();
+    }
+    assert_eq!(COUNT.with(Cell::get) - before, 0);
+    let stats = order.stats();
+    assert_eq!(
+        (stats.chunks_processed, stats.chunks_reordered),
+        (20_000, 1_000)
+    );
 }

@@ -7,10 +7,12 @@
 )]
 
 mod allocations;
+mod chunks;
 mod clean_input;
 mod corpus;
 mod hostile_clocks;
 mod jumps;
 mod order;
 mod publishers;
+mod queue;
 mod sim;
