@@ -22,6 +22,8 @@ pub(super) fn is_playlist(head: &[u8]) -> bool {
 pub(super) struct Container {
     format: Format,
     is_live: bool,
+    /// A header or a tag was there: it is what it was taken for.
+    is_certain: bool,
     bytes: u64,
     pub(super) media: FlvMedia,
     failed: Option<Error>,
@@ -101,6 +103,7 @@ impl Container {
         Ok(Self {
             format,
             is_live,
+            is_certain: false,
             bytes: 0,
             media: FlvMedia::new(),
             failed: None,
@@ -115,7 +118,7 @@ impl Container {
         let result = match &mut self.format {
             Format::Flv(reader) => {
                 reader.push(bytes);
-                Self::read_flv(reader, &mut self.media)
+                read_flv(reader, &mut self.media, &mut self.is_certain)
             }
             Format::Mp4(reader) => {
                 reader.push(bytes);
@@ -132,11 +135,12 @@ impl Container {
             (Format::Mp4(_), _) => "fmp4",
         };
         if let (Format::Flv(reader), None) = (&mut self.format, &self.failed) {
-            // A live stream is left in the middle of a tag, and that is no damage.
-            if !self.is_live {
+            // A live stream is left in the middle of a tag, and that is no damage. Something else, such as a page that
+            // a server sends in its place, is.
+            if !self.is_live || !self.is_certain {
                 reader.finish();
             }
-            self.failed = Self::read_flv(reader, &mut self.media).err();
+            self.failed = read_flv(reader, &mut self.media, &mut self.is_certain).err();
         }
         if let Some(e) = self.failed.take() {
             if self.media.meter.is_empty() {
@@ -149,22 +153,23 @@ impl Container {
         report.bytes = self.bytes;
         Ok(self.media.finish(report))
     }
+}
 
-    fn read_flv(reader: &mut FileReader, media: &mut FlvMedia) -> Result<()> {
-        while let Some(event) = reader.next_event()? {
-            match event {
-                FileEvent::Tag {
-                    kind,
-                    timestamp_ms,
-                    body,
-                    ..
-                } => media.push(kind, timestamp_ms, body),
-                FileEvent::Damage(d) => media.meter.damage(damage(d)),
-                _ => {}
-            }
+fn read_flv(reader: &mut FileReader, media: &mut FlvMedia, is_certain: &mut bool) -> Result<()> {
+    while let Some(event) = reader.next_event()? {
+        *is_certain |= matches!(event, FileEvent::Tag { .. } | FileEvent::Header { .. });
+        match event {
+            FileEvent::Tag {
+                kind,
+                timestamp_ms,
+                body,
+                ..
+            } => media.push(kind, timestamp_ms, body),
+            FileEvent::Damage(d) => media.meter.damage(damage(d)),
+            _ => {}
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Frames of fragmented MP4 into the meter. `shift` is added to the ids of the tracks; it is chosen at the first movie.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use millstream_tools::load::{PlayOptions, Protocol, play};
 use millstream_tools::probe::{ProbeOptions, probe};
 use tokio_util::sync::CancellationToken;
@@ -97,4 +98,27 @@ async fn a_live_stream_is_probed_for_a_time() {
         "{table}"
     );
     assert_eq!(report.metadata["encoder"], "Millstream");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_in_place_of_a_stream_is_a_failure() {
+    let page = Bytes::from_static(b"<html><body>not found</body></html>");
+    let chunk = |bytes: &Bytes| Answer::Chunked(vec![(Duration::ZERO, bytes.clone())]);
+    let address = rig::http(HashMap::from([
+        ("/page.flv".to_owned(), Answer::Whole(page.clone())),
+        ("/live.flv".to_owned(), chunk(&page)),
+        ("/nothing.flv".to_owned(), Answer::Chunked(Vec::new())),
+    ]))
+    .await;
+    for (path, word) in [
+        ("page.flv", "not FLV"),
+        ("live.flv", "not FLV"),
+        ("nothing.flv", "before any media"),
+    ] {
+        let url = format!("http://{address}/{path}");
+        let options = ProbeOptions::default();
+        let result = probe(&url, &options, CancellationToken::new()).await;
+        let text = result.unwrap_err().to_string();
+        assert!(text.contains(word), "{path}: {text}");
+    }
 }
