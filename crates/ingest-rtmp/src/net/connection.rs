@@ -104,6 +104,11 @@ impl Connection {
                     tracing::warn!(parent: &span, %error, refused, "refused");
                 }
             }
+            // Players close with media unread all day long.
+            Err(error) if error.is_hang_up() => {
+                let error = line(error);
+                tracing::info!(parent: &span, elapsed = ?started.elapsed(), %error, "closed");
+            }
             Err(error) => {
                 if self.may_log() {
                     let error = line(error);

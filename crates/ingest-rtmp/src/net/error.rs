@@ -36,3 +36,16 @@ pub enum Error {
     #[error("the server is shutting down")]
     ShuttingDown,
 }
+
+impl Error {
+    /// True when the peer has just gone away.
+    pub(super) fn is_hang_up(&self) -> bool {
+        let Self::Io(error) = self else { return false };
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::UnexpectedEof
+        )
+    }
+}

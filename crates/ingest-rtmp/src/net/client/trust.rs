@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::ClientConfig;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 /// Whom a client trusts.
@@ -21,7 +23,7 @@ pub enum Trust {
     /// The authorities of the system.
     #[default]
     System,
-    /// Those, and the certificates of this PEM text.
+    /// Those, and the certificates of this PEM text: authorities, or the server's own.
     SystemAnd(Vec<u8>),
     /// Anybody: whoever can reach the connection can read and change it. For tests and for devices that cannot do better.
     Anybody,
@@ -49,11 +51,10 @@ impl Trust {
         let verifier: Arc<dyn ServerCertVerifier> = match self {
             Self::System => Arc::new(Verifier::new(Arc::clone(&provider))?),
             Self::SystemAnd(pem) => {
-                let extra = certificates(pem)?;
-                Arc::new(Verifier::new_with_extra_roots(
-                    extra,
-                    Arc::clone(&provider),
-                )?)
+                let known = certificates(pem)?;
+                let provider = Arc::clone(&provider);
+                let usual = Verifier::new_with_extra_roots(known.clone(), provider)?;
+                Arc::new(Known { usual, known })
             }
             Self::Anybody => Arc::new(Anybody(Arc::clone(&provider))),
         };
@@ -83,6 +84,70 @@ pub(super) fn of_the_system() -> io::Result<Arc<ClientConfig>> {
     }
     let config = Trust::System.config().map_err(io::Error::other)?;
     Ok(Arc::clone(SYSTEM.get_or_init(|| config)))
+}
+
+/// Takes a server's own certificate too, where it is one of those that were named and is marked as an authority, as
+/// `openssl req -x509` marks it: webpki refuses such a one as a server's, whoever vouches for it.
+#[derive(Debug)]
+struct Known {
+    usual: Verifier,
+    known: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Known {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let usual = &self.usual;
+        let verdict =
+            usual.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match verdict {
+            // Its time has been checked when this is found; its name has not.
+            Err(e) if is_authority_as_server(&e) && self.known.contains(end_entity) => {
+                let certificate = ParsedCertificate::try_from(end_entity)?;
+                verify_server_name(&certificate, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verdict => verdict,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.usual
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.usual
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.usual.supported_verify_schemes()
+    }
+}
+
+/// webpki's error has no variant of its own in rustls; its name is all there is to go by.
+fn is_authority_as_server(error: &rustls::Error) -> bool {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
+        return false;
+    };
+    format!("{:?}", other.0).contains("CaUsedAsEndEntity")
 }
 
 /// Checks that the server has the key of the certificate it shows, and nothing about the certificate.

@@ -8,6 +8,7 @@ use bus::IngestContext;
 use millstream_ingest_rtmp::client::Target;
 use millstream_ingest_rtmp::net::Config;
 use millstream_ingest_rtmp::net::client::{LinkState, Pull, Push, Trust};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use testkit::clients;
@@ -18,21 +19,28 @@ use super::stage::{Stage, engine, key, reader, source, up};
 use crate::rig::until;
 
 /// A server's TLS, and the PEM text of the certificate that a client has to trust.
-pub(super) fn certificate() -> (Arc<ServerConfig>, Vec<u8>) {
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    let private = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+fn certificate(is_ca: IsCa) -> (Arc<ServerConfig>, Vec<u8>) {
+    let names = vec!["localhost".to_owned()];
+    let mut params = CertificateParams::new(names).unwrap();
+    params.is_ca = is_ca;
+    let pair = KeyPair::generate().unwrap();
+    let made = params.self_signed(&pair).unwrap();
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pair.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], PrivateKeyDer::Pkcs8(private));
-    (Arc::new(config.unwrap()), made.cert.pem().into_bytes())
+        .with_single_cert(vec![made.der().clone()], private);
+    (Arc::new(config.unwrap()), made.pem().into_bytes())
 }
 
 fn secure() -> (Stage, Vec<u8>) {
-    let (tls, pem) = certificate();
+    secure_with(IsCa::NoCa)
+}
+
+fn secure_with(is_ca: IsCa) -> (Stage, Vec<u8>) {
+    let (tls, pem) = certificate(is_ca);
     let mut config = Config::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     config.tls = Some(tls);
     config.limits.handshake_ms = 1_500;
@@ -87,6 +95,28 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let lax = lax.spawn(IngestContext::new(c.clone()), stop.clone());
     up("the pull that trusts anybody", &lax).await;
     until("it plays", || c.get_stream(&key()).is_ok()).await;
+    stop.cancel();
+}
+
+/// What `openssl req -x509` makes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_servers_own_certificate_may_be_marked_as_an_authority() {
+    let (b, pem) = secure_with(IsCa::Ca(BasicConstraints::Unconstrained));
+    let _source = source(&b.engine, 30);
+    let trust = Trust::SystemAnd(pem).config().unwrap();
+    let stop = CancellationToken::new();
+    let pull = |url: &str| {
+        let mut pull = Pull::new(Target::parse(url).unwrap(), key());
+        pull.connect.tls = Some(Arc::clone(&trust));
+        pull.spawn(IngestContext::new(engine()), stop.clone())
+    };
+    up("the pull", &pull(&url(&b))).await;
+    // Under another name it is still nobody's.
+    let other = pull(&url(&b).replace("localhost", "127.0.0.1"));
+    until("it is refused", || {
+        matches!(other.state(), LinkState::Waiting { ref why, .. } if why.contains("certificate"))
+    })
+    .await;
     stop.cancel();
 }
 
