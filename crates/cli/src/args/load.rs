@@ -168,7 +168,8 @@ pub(crate) struct LoadChurn {
     /// Credential for the API
     #[arg(long, value_name = "TOKEN", requires = "api")]
     pub(crate) api_token: Option<String>,
-    /// Time to clean up that the server has between the last visitor and the last look at it, in seconds
+    /// Time to clean up that the server has between the last visitor and the last look at it, in seconds; streams that
+    /// were published stay for the server's grace
     #[arg(long, value_name = "S", default_value = "5", value_parser = seconds)]
     pub(crate) settle: Duration,
     /// Certificates.

@@ -94,6 +94,8 @@ pub(crate) enum Answer {
     Whole(Bytes),
     /// In pieces of chunked transfer coding, with a pause before each, then the end.
     Chunked(Vec<(Duration, Bytes)>),
+    /// In chunks of 100 bytes, all at once.
+    Packed(Bytes),
     /// Elsewhere.
     Redirect(String),
 }
@@ -138,6 +140,16 @@ async fn serve(mut stream: TcpStream, answers: Arc<HashMap<String, Answer>>) {
                 let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
                 let _ = stream.write_all(text.as_bytes()).await;
                 stream.write_all(body).await
+            }
+            Some(Answer::Packed(body)) => {
+                let mut all = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+                for piece in body.chunks(100) {
+                    all.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+                    all.extend_from_slice(piece);
+                    all.extend_from_slice(b"\r\n");
+                }
+                all.extend_from_slice(b"0\r\n\r\n");
+                stream.write_all(&all).await
             }
             Some(Answer::Chunked(pieces)) => {
                 let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -270,10 +270,10 @@ impl Visitor<'_> {
             self.visit.bytes += n as u64;
             let mut looked = Ok(false);
             let more = answer.body.feed(bytes, |part| {
-                if let Ok(true) | Err(_) = looked {
-                    return;
+                // Each piece is to be seen, also behind one that was enough.
+                if let Ok(so_far) = looked {
+                    looked = has_started(part).map(|now| now || so_far);
                 }
-                looked = has_started(part);
             })?;
             if looked? && end.is_none() {
                 end = Some(self.started());
