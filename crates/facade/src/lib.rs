@@ -32,18 +32,20 @@
 //! | `bitstream` | `bitstream` | codec headers and configurations |
 //! | `bus` | `bus` | the engine: streams, cursors, views, publish sessions, events |
 //! | `storage` | `storage` | storage backends: memory, file system |
-//! | `flv` | `flv` | FLV and Enhanced RTMP media messages, AMF0 |
+//! | `flv` | `flv` | FLV and Enhanced RTMP media messages, AMF0 and AMF3 |
 //! | `cmaf` | `cmaf` | ISO base media: init segments and chunks |
 //! | `mpegts` | `mpegts` | MPEG transport streams: demuxer, muxer, view |
 //! | `m3u8` | `m3u8` | HLS playlists, read and written |
 //! | `chunk-processor` | `chunk_processor` | the timeline every input passes through |
+//! | `chunks` | `chunk_processor` | numbered chunks and the priority queue, on tokio |
 //! | `segmenter` | `segmenter` | chunks, segments and the window behind HLS |
 //! | `rtmp-core` | `rtmp` | the RTMP session core, without sockets |
 //! | `rtmp` (default) | `rtmp` | RTMP with sockets on tokio |
+//! | `rtmps` | `rtmp` | the same over TLS |
 //! | `hls` (default) | `hls` | the LL-HLS origin |
 //! | `server` | `server` | the whole server as a library |
 //! | `synth` | `synth` | sources of numbered frames, and the demo's clip |
-//! | `tools` | `tools` | load generator and probe |
+//! | `tools` | `tools` | load generator, probe and relay |
 //! | `full` | | everything |
 //!
 //! # Why it is shaped so
