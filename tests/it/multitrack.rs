@@ -39,9 +39,10 @@ fn streams(program: Program, url: &str) -> Vec<String> {
                 return Some("audio".to_owned());
             }
             let (_, rest) = line.split_once("Video: ")?;
-            let size = rest
-                .split([' ', ','])
-                .find(|w| w.split_once('x').is_some_and(|(a, b)| a.parse::<u32>().is_ok() && b.parse::<u32>().is_ok()))?;
+            let size = rest.split([' ', ',']).find(|w| {
+                w.split_once('x')
+                    .is_some_and(|(a, b)| a.parse::<u32>().is_ok() && b.parse::<u32>().is_ok())
+            })?;
             Some(format!("video {size}"))
         })
         .collect();
@@ -71,7 +72,9 @@ fn pitch(program: Program, url: &str) -> f64 {
 
 #[test]
 fn players_get_the_tracks_they_ask_for() {
-    let Some((server, _publisher)) = published() else { return };
+    let Some((server, _publisher)) = published() else {
+        return;
+    };
     let tracks = server.api("streams/live/multi")["tracks"].clone();
     println!("{tracks}");
     let languages: Vec<_> = tracks
@@ -115,7 +118,9 @@ fn players_get_the_tracks_they_ask_for() {
 
 #[test]
 fn ll_hls_offers_the_languages() {
-    let Some((server, _publisher)) = published() else { return };
+    let Some((server, _publisher)) = published() else {
+        return;
+    };
     let (status, body) = server.get("live/multi/index.m3u8").unwrap();
     assert_eq!(status, 200);
     let text = String::from_utf8(body).unwrap();
@@ -125,15 +130,26 @@ fn ll_hls_offers_the_languages() {
     let m3u8::Playlist::Multivariant(list) = parsed.playlist else {
         panic!("no multivariant playlist")
     };
-    let languages: Vec<_> = list.media.iter().filter_map(|m| m.language.as_deref()).collect();
+    let languages: Vec<_> = list
+        .media
+        .iter()
+        .filter_map(|m| m.language.as_deref())
+        .collect();
     assert_eq!(languages, ["en", "de"]);
     assert_eq!(list.variants.len(), 2);
-    let sizes: Vec<_> = list.variants.iter().filter_map(|v| v.resolution.map(|r| r.height)).collect();
+    let sizes: Vec<_> = list
+        .variants
+        .iter()
+        .filter_map(|v| v.resolution.map(|r| r.height))
+        .collect();
     assert_eq!(sizes, [180, 90]);
     // Each rendition plays and is the one it says.
     for (rendition, hertz) in list.media.iter().zip([440.0, 880.0]) {
         let uri = rendition.uri.as_deref().unwrap();
-        let heard = pitch(ffmpeg9().unwrap(), &server.http_url(&format!("live/multi/{uri}")));
+        let heard = pitch(
+            ffmpeg9().unwrap(),
+            &server.http_url(&format!("live/multi/{uri}")),
+        );
         println!("{:?}: {heard:.0} Hz", rendition.language);
         assert!((heard - hertz).abs() < 5.0, "{heard} Hz");
     }

@@ -64,8 +64,7 @@ impl Chain {
                 );
                 let started = configured(&text);
                 (a, file) = (started.0, Some(started.1));
-                publisher =
-                    Publisher::start(a.rtmp(), "live", "cam", Options::default()).unwrap();
+                publisher = Publisher::start(a.rtmp(), "live", "cam", Options::default()).unwrap();
                 relay = None;
             }
             Way::Relay => {
@@ -99,7 +98,11 @@ impl Chain {
 
     fn logs(&self) -> String {
         let relay = self.relay.as_ref().map(Running::stderr).unwrap_or_default();
-        format!("A:\n{}\nB:\n{}\nrelay:\n{relay}", self.a.log(), self.b.log())
+        format!(
+            "A:\n{}\nB:\n{}\nrelay:\n{relay}",
+            self.a.log(),
+            self.b.log()
+        )
     }
 
     fn reader(to: SocketAddr, name: &str) -> Reader {
@@ -122,16 +125,30 @@ fn carries(way: Way) {
     chain.cable.mend();
     assert!(far.wait_for(90, secs(20)), "{}", chain.logs());
     let (after, closed) = far.stop();
-    println!("{way:?}: after a break of 1.5 s: {after}; {} connections", chain.cable.made());
+    println!(
+        "{way:?}: after a break of 1.5 s: {after}; {} connections",
+        chain.cable.made()
+    );
     assert!(!closed, "the player was not disconnected");
-    assert_eq!((after.video.doubled, after.audio.doubled), (0, 0), "{after}");
+    assert_eq!(
+        (after.video.doubled, after.audio.doubled),
+        (0, 0),
+        "{after}"
+    );
     assert_eq!(after.video.unreadable, 0, "{after}");
     // The break, the first pause before the next attempt, and at most a GOP of a second.
     let lost = after.video.lost;
-    assert!((20..=130).contains(&lost), "{lost} pictures lost\n{}", chain.logs());
+    assert!(
+        (20..=130).contains(&lost),
+        "{lost} pictures lost\n{}",
+        chain.logs()
+    );
     assert!(chain.cable.made() >= 2);
     let (whole, _) = near.stop();
-    assert!(whole.is_whole(), "who plays from A noticed nothing: {whole}");
+    assert!(
+        whole.is_whole(),
+        "who plays from A noticed nothing: {whole}"
+    );
     assert!(chain.publisher.is_running());
     for log in [chain.a.log(), chain.b.log()] {
         assert!(!log.contains("panicked"), "{log}");
@@ -139,7 +156,12 @@ fn carries(way: Way) {
     if let Some(relay) = chain.relay {
         // A clean end on Ctrl-C.
         let done = relay.interrupt();
-        assert_eq!(done.status.and_then(|s| s.code()), Some(130), "{}", done.stderr);
+        assert_eq!(
+            done.status.and_then(|s| s.code()),
+            Some(130),
+            "{}",
+            done.stderr
+        );
     }
 }
 
@@ -173,19 +195,28 @@ fn a_relay_writes_files() {
             .run()
             .unwrap();
         assert!(done.succeeded(), "{}", done.stderr);
-        let Some(ffprobe) = testkit::clients::ffprobe() else { return };
+        let Some(ffprobe) = testkit::clients::ffprobe() else {
+            return;
+        };
         let probed = ffprobe
             .line("-v error -count_packets -show_entries stream=codec_name,nb_read_packets -of csv=p=0")
             .arg(&path)
             .run()
             .unwrap();
-        println!("{name}: {} {}", probed.text().replace('\n', " "), probed.stderr);
+        println!(
+            "{name}: {} {}",
+            probed.text().replace('\n', " "),
+            probed.stderr
+        );
         assert_eq!(probed.stderr, "", "{name}");
         let counts: Vec<u64> = probed
             .text()
             .lines()
             .filter_map(|l| l.split(',').nth(1)?.parse().ok())
             .collect();
-        assert!(counts.len() == 2 && counts.iter().all(|n| *n >= 80), "{name}: {counts:?}");
+        assert!(
+            counts.len() == 2 && counts.iter().all(|n| *n >= 80),
+            "{name}: {counts:?}"
+        );
     }
 }

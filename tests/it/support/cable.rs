@@ -46,7 +46,11 @@ impl Cable {
     /// Breaks every connection; new ones are closed at once until [`Cable::mend`].
     pub(crate) fn cut(&self) {
         self.state.cut.store(true, Ordering::Relaxed);
-        let mut open = self.state.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self
+            .state
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for socket in open.drain(..) {
             // One that has ended by itself needs no cutting.
             let _ = socket.shutdown(Shutdown::Both);
