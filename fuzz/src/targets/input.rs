@@ -65,3 +65,13 @@ pub(crate) fn crc32(data: &[u8]) -> u32 {
         })
     })
 }
+
+/// The seeds of a target, for tests of what they reach; from both packages that these modules are part of.
+#[cfg(test)]
+pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds");
+    let files = std::fs::read_dir(std::path::Path::new(folder).join(target)).expect("seeds");
+    files
+        .map(|file| std::fs::read(file.expect("a file").path()).expect("bytes"))
+        .collect()
+}

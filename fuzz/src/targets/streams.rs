@@ -90,7 +90,7 @@ pub fn pes_pts(data: &[u8]) {
         match odd & 3 {
             // A packet is lost, or scrambled.
             1 => out.truncate(out.len().saturating_sub(188).max(begin)),
-            2 => out[begin + 3] |= 0x80,
+            2 if out.len() > begin => out[begin + 3] |= 0x80,
             _ => {}
         }
     }
