@@ -116,7 +116,7 @@ async fn the_target_stays_while_the_source_is_away() {
     let (near, far) = (Rtmp::start(), Rtmp::start());
     let (address, url) = (near.address, near.url("cam"));
     let got = gather(&far.engine, "out");
-    let sending = send(&url, 8 * SECOND, 20);
+    let sending = send(&url, 11 * SECOND, 20);
     tokio::time::sleep(SECOND).await;
     let (cancel, running) = start(RelayOptions::new(&url, far.url("out")));
     tokio::time::sleep(2 * SECOND).await;
@@ -126,7 +126,8 @@ async fn the_target_stays_while_the_source_is_away() {
     tokio::time::sleep(SECOND).await;
     let near = Rtmp::at(address, Limits::default());
     let sent = gather(&near.engine, "cam");
-    tokio::time::sleep(3 * SECOND).await;
+    // Both the publisher and the relay have to come back first, each after a pause of its own.
+    tokio::time::sleep(6 * SECOND).await;
     let after = far.engine.get_stream(&key).unwrap().publisher().unwrap();
     assert_eq!(before.since, after.since, "the same publisher all the time");
     cancel.cancel();

@@ -56,7 +56,8 @@ async fn published_frames_reach_every_player() {
     // Counting sessions see as many units as those that read everything.
     let units: Vec<_> = report.details.iter().map(|d| d.units).collect();
     let (least, most) = (units.iter().min().unwrap(), units.iter().max().unwrap());
-    assert!(most - least < 20, "{units:?}");
+    // Those that join on either side of a key frame differ by a GOP: 15 pictures and 23 sounds.
+    assert!(most - least < 20 + 38, "{units:?}");
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["protocol"], "rtmp");
     let sent = sending.await.unwrap().unwrap();
