@@ -29,11 +29,17 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         fs::create_dir_all(root().join(&seeds))?;
         fs::create_dir_all(root().join(&corpus))?;
         step(&format!("fuzz {name} for {seconds} s"));
+        let dictionary = format!("fuzz/dicts/{name}.dict");
+        let dictionary = root()
+            .join(&dictionary)
+            .is_file()
+            .then(|| format!("-dict={dictionary}"));
         Cmd::new("cargo")
             .args(["fuzz", "run", &name, &corpus, &seeds, "--"])
             .arg(format!("-max_total_time={seconds}"))
+            .args(dictionary)
             .args([
-                "-timeout=5",
+                "-timeout=2",
                 "-rss_limit_mb=512",
                 "-malloc_limit_mb=64",
                 "-max_len=65536",
