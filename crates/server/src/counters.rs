@@ -26,6 +26,8 @@ impl Counter {
 pub(crate) enum Way {
     HttpFlv,
     WsFlv,
+    HttpTs,
+    WsTs,
     HttpFmp4,
     WsFmp4,
     Hls,
@@ -36,6 +38,8 @@ impl Way {
         match self {
             Self::HttpFlv => "http-flv",
             Self::WsFlv => "ws-flv",
+            Self::HttpTs => "http-ts",
+            Self::WsTs => "ws-ts",
             Self::HttpFmp4 => "http-fmp4",
             Self::WsFmp4 => "ws-fmp4",
             Self::Hls => "hls",

@@ -6,7 +6,7 @@
 //!   RTMP ──▶ ingest-rtmp ──▶ Engine (bus) ◀── demo        one Timeline filter a stream
 //!                            │      └─▶ packager: segmenter ─▶ window ─▶ hls-live
 //!                            ▼
-//!   web: FLV, fragmented MP4 (HTTP, WebSocket), LL-HLS, player, console, API, metrics
+//!   web: FLV, MPEG-TS, fragmented MP4 (HTTP, WebSocket), LL-HLS, player, console, API, metrics
 //! ```
 //!
 //! ```no_run

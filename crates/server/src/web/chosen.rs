@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use core_frame::{MediaFrame, Render, RenderOut, TrackChoice, TrackTable};
 
-/// Hides the tracks of a table that are not wanted from the renderer inside, which takes the first of each kind.
+/// Hides the tracks of a table that are not wanted from the renderer inside, which takes those that it can carry.
 pub(crate) struct Chosen<R> {
     choice: TrackChoice,
     inner: R,

@@ -1,11 +1,14 @@
-//! Endless media over HTTP: FLV and fragmented MP4, as an endless body or over a WebSocket.
+//! Endless media over HTTP: FLV, MPEG-TS and fragmented MP4, as an endless body or over a WebSocket.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bus::{Pace, Peer, PlayRequest, ReaderInfo, SubscribeOptions, TryBatch, ViewReader, ViewSpec};
 use bytes::Buf;
-use core_frame::{Pick, Preamble, Render, Slices, StreamKey, TrackChoice};
+use core_frame::{
+    DropTail, Limits, Pick, Preamble, Render, ShedPolicy, Slices, StreamKey, TrackChoice,
+};
 use flv::{CodecForm, FlvRender, Layout};
 use http::{Method, StatusCode, header};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -42,7 +45,25 @@ pub(crate) async fn flv(call: Call, key: StreamKey) -> Response {
         content_type: "video/x-flv",
         ways: (Way::HttpFlv, Way::WsFlv),
         choice,
+        sheds_in_gop: true,
         make: Box::new(move || Box::new(FlvRender::with_layout(layout))),
+    };
+    serve(call, key, format).await
+}
+
+/// `/live/cam.ts`: `video=` and `audio=` choose tracks; with `all` the program has them all.
+pub(crate) async fn ts(call: Call, key: StreamKey) -> Response {
+    let choice = match choice(&call) {
+        Ok(choice) => choice,
+        Err(refusal) => return *refusal,
+    };
+    let format = Format {
+        name: format!("ts?{choice}"),
+        content_type: "video/mp2t",
+        ways: (Way::HttpTs, Way::WsTs),
+        choice: choice.clone(),
+        sheds_in_gop: false,
+        make: Box::new(move || Box::new(Chosen::new(choice, mpegts::TsRender::new()))),
     };
     serve(call, key, format).await
 }
@@ -58,6 +79,7 @@ pub(crate) async fn mp4(call: Call, key: StreamKey) -> Response {
         content_type: "video/mp4",
         ways: (Way::HttpFmp4, Way::WsFmp4),
         choice: choice.clone(),
+        sheds_in_gop: false,
         make: Box::new(move || Box::new(Chosen::new(choice, cmaf::Fmp4Render::new()))),
     };
     serve(call, key, format).await
@@ -81,6 +103,8 @@ struct Format {
     /// Over HTTP, over a WebSocket.
     ways: (Way, Way),
     choice: TrackChoice,
+    /// A reader that is behind may lose frames inside a GOP. Where not, nothing goes until it skips to a sync point.
+    sheds_in_gop: bool,
     make: Box<dyn FnOnce() -> Box<dyn Render> + Send>,
 }
 
@@ -103,7 +127,11 @@ async fn serve(mut call: Call, key: StreamKey, format: Format) -> Response {
     };
     let spec = ViewSpec::new(format!("{}/{pace_name}", format.name), pace, format.make)
         .choice(format.choice);
-    let options = SubscribeOptions::registered(ReaderInfo::new(way.name(), Some(call.peer.addr)));
+    let mut options =
+        SubscribeOptions::registered(ReaderInfo::new(way.name(), Some(call.peer.addr)));
+    if !format.sheds_in_gop {
+        options.shed = Some(whole_gops(&call.shared.config.limits));
+    }
     let reader = match handle.view(spec).and_then(|view| view.reader(options)) {
         Ok(reader) => reader,
         Err(e) => return reply::stream_error(&e),
@@ -122,6 +150,15 @@ async fn serve(mut call: Call, key: StreamKey, format: Format) -> Response {
         return response;
     }
     reply::stream(format.content_type, LiveBody::new(reader, &call.peer))
+}
+
+/// Nothing is left out inside a GOP; past the limits the reader goes on at the newest sync point.
+fn whole_gops(limits: &Limits) -> Arc<dyn ShedPolicy> {
+    Arc::new(DropTail {
+        time: Duration::from_millis(limits.lag_ms),
+        bytes: limits.lag_bytes,
+        inside_gop: false,
+    })
 }
 
 /// What the authenticator and the list of readers get to know about a request.

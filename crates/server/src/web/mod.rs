@@ -163,6 +163,7 @@ async fn get(call: Call, route: Route) -> Response {
         Route::Time => health::time(),
         Route::Metrics => metrics::handle(call).await,
         Route::Flv(key) => live::flv(call, key).await,
+        Route::Ts(key) => live::ts(call, key).await,
         Route::Mp4(key) => live::mp4(call, key).await,
         Route::PlayerRedirect(_) => pages::redirect_to_player(&call),
         Route::Player(_) => call.shared.pages.player(),

@@ -23,6 +23,8 @@ pub(crate) enum Route {
     Api(Vec<String>),
     /// `/live/cam.flv`
     Flv(StreamKey),
+    /// `/live/cam.ts`
+    Ts(StreamKey),
     /// `/live/cam.mp4`
     Mp4(StreamKey),
     /// `/live/cam`: the player page lives one slash further.
@@ -51,6 +53,7 @@ impl Route {
         matches!(
             self,
             Self::Flv(_)
+                | Self::Ts(_)
                 | Self::Mp4(_)
                 | Self::Hls(_)
                 | Self::Time
@@ -104,8 +107,11 @@ impl Route {
         if let Some(name) = last.strip_suffix(".mp4") {
             return key(name).map_or(Self::Unknown, Self::Mp4);
         }
-        if last.ends_with(".ts") {
-            return Self::NotBuiltIn("MPEG-TS");
+        if let Some(name) = last.strip_suffix(".ts") {
+            return match is_ts_segment(app, name) {
+                true => Self::NotBuiltIn("HLS with MPEG-TS"),
+                false => key(name).map_or(Self::Unknown, Self::Ts),
+            };
         }
         key(last).map_or(Self::Unknown, Self::PlayerRedirect)
     }
@@ -136,6 +142,18 @@ fn hls(app: &[&str], file: &str) -> Vec<Below> {
         });
     }
     found
+}
+
+/// True for `7.ts` or `7.2.ts` in the folder `ts` of a stream, or in the folder of a track below that: a name of a segment.
+/// A stream of such a name has HTTP-TS under no path.
+fn is_ts_segment(app: &[&str], name: &str) -> bool {
+    let below = match app {
+        [app @ .., "ts"] => app,
+        [app @ .., "ts", folder] if is_track(folder) => app,
+        _ => return false,
+    };
+    StreamKey::parse(&below.join("/")).is_ok()
+        && name.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
 fn is_track(folder: &str) -> bool {
@@ -180,7 +198,18 @@ mod tests {
             ("/live/cam.flv", Route::Flv(key("live/cam"))),
             ("/live/eu/cam.mp4", Route::Mp4(key("live/eu/cam"))),
             ("/live/v1/cam.mp4", Route::Mp4(key("live/v1/cam"))),
-            ("/live/cam.ts", Route::NotBuiltIn("MPEG-TS")),
+            ("/live/cam.ts", Route::Ts(key("live/cam"))),
+            ("/live/eu/cam.ts", Route::Ts(key("live/eu/cam"))),
+            ("/live/7.ts", Route::Ts(key("live/7"))),
+            ("/live/ts/7.ts", Route::Ts(key("live/ts/7"))),
+            ("/live/cam/ts/north.ts", Route::Ts(key("live/cam/ts/north"))),
+            ("/live/cam/ts/7.ts", Route::NotBuiltIn("HLS with MPEG-TS")),
+            (
+                "/live/cam/ts/v1/7.2.ts",
+                Route::NotBuiltIn("HLS with MPEG-TS"),
+            ),
+            ("/live/.ts", Route::Unknown),
+            ("/live/cam.flv.ts", Route::Unknown),
             ("/live/cam/whip", Route::NotBuiltIn("WebRTC")),
             (
                 "/live/cam/ts/index.m3u8",

@@ -135,6 +135,32 @@ async fn a_source_is_fetched_and_fetched_again() {
 }
 
 #[tokio::test]
+async fn what_an_origin_says_of_the_connection_is_no_part_of_the_stream() {
+    let origin = world(&[]).await;
+    let _publisher = origin.publish("live/cam").await;
+    let url = format!("{}/live/cam", rtmp(&origin));
+    let edge = world(&[("stream.edge/cam.source", &url)]).await;
+    eventually("the stream is at the edge", || is_there(&edge, "edge/cam")).await;
+    // `onStatus` and `|RtmpSampleAccess` come in front of the media: as frames they would be a stream of text.
+    let mut response = edge
+        .client
+        .get(edge.url("/edge/cam.flv"))
+        .send()
+        .await
+        .unwrap();
+    let mut got = Vec::new();
+    while got.len() < 30_000 {
+        got.extend_from_slice(&response.chunk().await.unwrap().unwrap());
+    }
+    let (mut at, mut scripts) = (13, 0);
+    while let Some(head) = got.get(at..at + 11) {
+        scripts += usize::from(head[0] == 18);
+        at += 15 + u32::from_be_bytes([0, head[1], head[2], head[3]]) as usize;
+    }
+    assert_eq!(scripts, 1, "onMetaData alone");
+}
+
+#[tokio::test]
 async fn a_source_that_is_not_there_says_why() {
     let edge = world(&[(
         "stream.edge/cam.source",

@@ -186,6 +186,7 @@ async fn head_tells_what_get_would_and_registers_nobody() {
     let _publisher = world.publish("live/cam").await;
     for (path, status, content_type) in [
         ("/live/cam.flv", 200, "video/x-flv"),
+        ("/live/cam.ts", 200, "video/mp2t"),
         ("/live/cam.mp4", 200, "video/mp4"),
         ("/live/none.flv", 404, "application/json"),
         ("/", 200, "text/html; charset=utf-8"),

@@ -18,4 +18,5 @@ mod shutdown;
 mod support;
 mod tls;
 mod tracks;
+mod ts;
 mod web;

@@ -132,12 +132,44 @@ async fn fragmented_mp4_has_the_tracks_it_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_transport_stream_has_the_tracks_it_was_asked_for() {
+    let world = world(&[]).await;
+    let _session = publish(&world).await;
+    for (query, want) in [
+        ("", &[0x1B, 0x0F][..]),
+        ("?video=none&audio=de", &[0x0F]),
+        ("?audio=none", &[0x1B]),
+        ("?audio=all", &[0x1B, 0x0F, 0x0F]),
+    ] {
+        let request = world.client.get(world.url(&format!("/live/cam.ts{query}")));
+        let mut response = request.send().await.unwrap();
+        let mut demuxer = mpegts::Demuxer::new(&core_frame::Limits::default());
+        let mut events = mpegts::Events::new();
+        // What is there comes at once, and nothing comes after it.
+        let pause = std::time::Duration::from_millis(500);
+        while let Ok(chunk) = tokio::time::timeout(pause, response.chunk()).await {
+            demuxer.push(&chunk.unwrap().unwrap(), &mut events);
+        }
+        demuxer.finish(&mut events);
+        let program = events.drain().find_map(|event| match event {
+            mpegts::Event::Program(program) => Some(program),
+            _ => None,
+        });
+        let streams = program.unwrap().streams;
+        let mut types: Vec<_> = streams.iter().map(|s| s.stream_type).collect();
+        types.sort_by_key(|t| *t != 0x1B);
+        assert_eq!(types, want, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_choice_that_means_nothing_is_told() {
     let world = world(&[]).await;
     let _session = publish(&world).await;
     for (path, code, says) in [
         ("/live/cam.flv?audio=0", "bad_choice", "audio="),
         ("/live/cam.mp4?video=-1", "bad_choice", "video="),
+        ("/live/cam.ts?audio=0", "bad_choice", "audio="),
         ("/live/cam.flv?form=old", "bad_form", "form="),
     ] {
         let response = world.client.get(world.url(path)).send().await.unwrap();
