@@ -124,10 +124,16 @@ impl FileWriter {
     }
 }
 
-/// Metadata and configurations as tags.
+/// Metadata and configurations as tags. Metadata is of no time: FFmpeg takes `onMetaData` at any time but 0 for a
+/// packet of a subtitle track.
 pub(crate) fn put_headers(plan: &Plan, timestamp_ms: u32, out: &mut BytesMut) -> Result<()> {
     for (kind, body) in plan.headers() {
-        write_tag(kind, timestamp_ms, &[], &body, out)?;
+        let time = if kind == TagKind::Script {
+            0
+        } else {
+            timestamp_ms
+        };
+        write_tag(kind, time, &[], &body, out)?;
     }
     Ok(())
 }

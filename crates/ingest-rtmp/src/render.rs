@@ -121,6 +121,8 @@ impl RtmpRender {
     ) -> Bytes {
         let mut bytes = BytesMut::new();
         for (kind, body) in headers {
+            // Metadata is of no time: FFmpeg takes `onMetaData` at any time but 0 for a packet of a subtitle track.
+            let time = if *kind == TagKind::Script { 0 } else { time };
             let (chunk_stream, kind) = carrier(*kind);
             let (stream, size) = (self.message_stream, self.chunk_size);
             put_message(chunk_stream, kind, stream, time, size, &[body], &mut bytes);

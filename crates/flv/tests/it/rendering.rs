@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use core_frame::{
-    Epoch, Preamble, Render, RenderOut, RenderStep, TrackChoice, TrackTable, ViewItem,
+    Epoch, Limits, MediaTime, Preamble, Render, RenderOut, RenderStep, TrackChoice, TrackTable,
+    ViewItem,
 };
-use millstream_flv::{FlvRender, Layout};
+use millstream_flv::{FileEvent, FileReader, FlvRender, Layout, TagKind};
 
 use crate::sample::{self, ALL};
 
@@ -113,4 +114,36 @@ fn picks_other_tracks() {
     let (preambles, items) = split(&mut out);
     assert!(preambles[0].join[0].starts_with(b"FLV\x01\x01"));
     assert!(!items.is_empty() && items.iter().all(|i| i.track == second.id));
+}
+
+#[test]
+fn metadata_is_of_no_time() {
+    // A stream that begins at 2 s: what stands in front of the media is of that time, metadata is not.
+    let (_, bytes) = ALL[0];
+    let mut table = sample::demux(bytes).table;
+    table.epoch.origin = MediaTime::from_secs(2);
+    let mut out = RenderOut::new();
+    FlvRender::new().tracks(&table.into(), &mut out);
+    let Some(RenderStep::Preamble(preamble)) = out.drain().next() else {
+        panic!("no preamble");
+    };
+    let mut reader = FileReader::new(&Limits::default());
+    preamble.join.iter().for_each(|slice| reader.push(slice));
+    let mut times = Vec::new();
+    while let Some(event) = reader.next_event().unwrap() {
+        if let FileEvent::Tag {
+            kind, timestamp_ms, ..
+        } = event
+        {
+            times.push((kind, timestamp_ms));
+        }
+    }
+    assert_eq!(
+        times,
+        [
+            (TagKind::Script, 0),
+            (TagKind::Video, 2_000),
+            (TagKind::Audio, 2_000),
+        ]
+    );
 }
