@@ -9,7 +9,7 @@ use tracing::info;
 use crate::args::{Demo, ServeArgs, ServerOptions};
 use crate::exit::Exit;
 use crate::signals::{Signals, Which};
-use crate::{logs, say};
+use crate::{logs, memory, say};
 
 /// The stream of the demo.
 const DEMO: (&str, &str) = ("live", "demo");
@@ -102,6 +102,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Runs until a signal or a fatal fault, then ends cleanly; a second signal ends at once.
 async fn until_signal(running: Running, signals: &mut Signals) -> anyhow::Result<Exit> {
+    let give_back = tokio::spawn(memory::give_back());
     let (exit, fault) = tokio::select! {
         which = signals.next() => {
             info!(signal = ?which, "shutting down");
@@ -109,6 +110,7 @@ async fn until_signal(running: Running, signals: &mut Signals) -> anyhow::Result
         }
         fault = running.failed() => (Exit::Failed, Some(fault)),
     };
+    give_back.abort();
     if let Some(cut_short) = signals.finish(running.shutdown()).await {
         return Ok(cut_short);
     }
