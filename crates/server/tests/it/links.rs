@@ -134,7 +134,7 @@ async fn a_source_is_fetched_and_fetched_again() {
     drop(publisher);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_origin_says_of_the_connection_is_no_part_of_the_stream() {
     let origin = world(&[]).await;
     let _publisher = origin.publish("live/cam").await;
@@ -158,6 +158,15 @@ async fn what_an_origin_says_of_the_connection_is_no_part_of_the_stream() {
         at += 15 + u32::from_be_bytes([0, head[1], head[2], head[3]]) as usize;
     }
     assert_eq!(scripts, 1, "onMetaData alone");
+    // Nor is onMetaData taken for text: FFmpeg does that with one whose time is not 0.
+    let Some(ffprobe) = testkit::clients::ffprobe() else {
+        return;
+    };
+    let ffprobe = ffprobe
+        .line("-show_entries stream=codec_type -of csv=p=0 -read_intervals %+1 -i")
+        .arg(edge.url("/edge/cam.flv"));
+    let run = tokio::task::spawn_blocking(move || ffprobe.run().unwrap());
+    assert_eq!(run.await.unwrap().text().trim(), "video\naudio");
 }
 
 #[tokio::test]
