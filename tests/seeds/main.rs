@@ -20,6 +20,7 @@ mod targets;
 
 #[allow(
     clippy::indexing_slicing,
+    clippy::field_reassign_with_default,
     unreachable_pub,
     reason = "shared with the fuzzer, where a panic is a finding"
 )]
