@@ -327,5 +327,12 @@ fn features() -> Result<(), Failure> {
         "--no-default-features",
         "--package",
         "millstream-ingest-rtmp",
+    ])?;
+    cargo([
+        "check",
+        "--quiet",
+        "--no-default-features",
+        "--package",
+        "millstream-chunk-processor",
     ])
 }

@@ -62,7 +62,7 @@ fn g9_rtmp_past_the_limit() {
             playing.len()
         );
         let fair = (30..=40).contains(&playing.len());
-        let told = words.get("closed").is_none();
+        let told = !words.contains_key("closed");
         if fair && told && all_play && longest < Duration::from_millis(250) {
             Ok(said)
         } else {

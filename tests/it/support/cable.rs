@@ -71,7 +71,8 @@ impl Cable {
 impl State {
     fn plug(&self, near: &TcpStream, target: SocketAddr) -> io::Result<()> {
         let far = TcpStream::connect(target)?;
-        (near.set_nodelay(true)?, far.set_nodelay(true)?);
+        near.set_nodelay(true)?;
+        far.set_nodelay(true)?;
         self.made.fetch_add(1, Ordering::Relaxed);
         for (from, to) in [(near, &far), (&far, near)] {
             let (from, to) = (from.try_clone()?, to.try_clone()?);
