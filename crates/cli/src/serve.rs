@@ -59,7 +59,12 @@ fn welcome(addresses: &Addresses, key: &StreamKey) -> String {
         );
     }
     if let Some(rtmp) = addresses.rtmp {
-        let rtmp = format!("rtmp://{}", Addresses::reachable(rtmp)).replace(":1935", "");
+        let address = Addresses::reachable(rtmp);
+        // The usual port is left out, and nothing that only begins like it.
+        let rtmp = format!(
+            "rtmp://{}",
+            address.strip_suffix(":1935").unwrap_or(&address)
+        );
         line("RTMP", format!("{rtmp}/{key}"));
         lines.push(String::new());
         lines.push("Publish your own beside it:".to_owned());
@@ -117,5 +122,23 @@ async fn until_signal(running: Running, signals: &mut Signals) -> anyhow::Result
     match fault {
         Some(fault) => Err(fault.into()),
         None => Ok(exit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_usual_port_is_left_out() {
+        for (port, want) in [
+            (1935, "rtmp://localhost/live/demo"),
+            (19_350, "rtmp://localhost:19350/live/demo"),
+        ] {
+            let mut addresses = Addresses::default();
+            addresses.rtmp = Some(([127, 0, 0, 1], port).into());
+            let text = welcome(&addresses, &StreamKey::new(DEMO.0, DEMO.1));
+            assert!(text.contains(want), "{text}");
+        }
     }
 }
