@@ -52,6 +52,7 @@ mod config;
 mod demux;
 mod error;
 mod fourcc;
+mod input;
 mod layout;
 mod metadata;
 mod mux;

@@ -4,6 +4,7 @@ use core_frame::Limits;
 
 use super::{Value, marker};
 use crate::amf3;
+use crate::input::Input;
 
 /// Depth no reader passes, whatever the limits say: it is what the smallest thread stack can bear.
 pub(crate) const DEPTH_CEILING: u32 = 64;
@@ -37,8 +38,7 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Value>, Error> {
 /// As an iterator it ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    input: Input<'a>,
     nodes_left: u32,
     depth_max: u32,
     string_max: usize,
@@ -52,8 +52,7 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn new(bytes: &'a [u8], limits: &Limits) -> Self {
         Self {
-            bytes,
-            at: 0,
+            input: Input::new(bytes, "the message ends inside a value"),
             nodes_left: limits.amf_nodes,
             depth_max: limits.amf_depth.min(DEPTH_CEILING),
             string_max: limits.amf_string_bytes as usize,
@@ -70,7 +69,7 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn of_amf3_message(body: &'a [u8], limits: &Limits) -> Self {
         let mut reader = Self::new(body, limits);
-        reader.at = usize::from(body.first() == Some(&marker::NUMBER));
+        reader.input.at = usize::from(body.first() == Some(&marker::NUMBER));
         reader
     }
 
@@ -92,23 +91,23 @@ impl<'a> Reader<'a> {
     /// True when all bytes are read.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.at >= self.bytes.len()
+        self.input.is_empty()
     }
 
     /// Bytes read so far.
     #[must_use]
     pub const fn offset(&self) -> usize {
-        self.at
+        self.input.at
     }
 
     /// What is not read yet.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+        self.input.bytes.get(self.input.at..).unwrap_or_default()
     }
 
     fn value(&mut self, depth: u32) -> Result<Value, Error> {
-        let start = self.at;
+        let start = self.input.at;
         let fail = |rule| {
             Err(Error {
                 offset: start,
@@ -119,18 +118,18 @@ impl<'a> Reader<'a> {
             Some(left) => left,
             None => return fail("more values than the limit of AMF nodes"),
         };
-        match self.u8()? {
-            marker::NUMBER => Ok(Value::Number(f64::from_bits(self.u64()?))),
-            marker::BOOLEAN => Ok(Value::Boolean(self.u8()? != 0)),
+        match self.input.u8()? {
+            marker::NUMBER => Ok(Value::Number(f64::from_bits(self.input.u64()?))),
+            marker::BOOLEAN => Ok(Value::Boolean(self.input.u8()? != 0)),
             marker::STRING => {
-                let len = usize::from(self.u16()?);
+                let len = usize::from(self.input.u16()?);
                 Ok(Value::String(self.text(len)?))
             }
             marker::NULL => Ok(Value::Null),
             marker::UNDEFINED => Ok(Value::Undefined),
             marker::DATE => {
-                let unix_ms = f64::from_bits(self.u64()?);
-                let zone = self.u16()?.cast_signed();
+                let unix_ms = f64::from_bits(self.input.u64()?);
+                let zone = self.input.u16()?.cast_signed();
                 Ok(Value::Date { unix_ms, zone })
             }
             marker::LONG_STRING => Ok(Value::LongString(self.long_text()?)),
@@ -143,11 +142,11 @@ impl<'a> Reader<'a> {
             marker::OBJECT => Ok(Value::Object(self.fields(depth)?)),
             marker::ECMA_ARRAY => {
                 // The count is only a hint (§2.10): the members end at the end marker.
-                self.u32()?;
+                self.input.u32()?;
                 Ok(Value::EcmaArray(self.fields(depth)?))
             }
             marker::STRICT_ARRAY => {
-                let count = self.u32()?;
+                let count = self.input.u32()?;
                 let mut items = Vec::new();
                 for _ in 0..count {
                     items.push(self.value(depth + 1)?);
@@ -155,7 +154,7 @@ impl<'a> Reader<'a> {
                 Ok(Value::StrictArray(items))
             }
             marker::TYPED_OBJECT => {
-                let len = usize::from(self.u16()?);
+                let len = usize::from(self.input.u16()?);
                 let class = self.text(len)?;
                 let fields = self.fields(depth)?;
                 Ok(Value::TypedObject { class, fields })
@@ -169,12 +168,12 @@ impl<'a> Reader<'a> {
 
     /// The AMF3 value behind a switch (§3.1).
     fn switched(&mut self, depth: u32) -> Result<Value, Error> {
-        let (bytes, depth_max, string_max) = (self.bytes, self.depth_max, self.string_max);
+        let (bytes, depth_max, string_max) = (self.input.bytes, self.depth_max, self.string_max);
         let amf3 = self
             .amf3
             .get_or_insert_with(|| Box::new(amf3::Reader::within(bytes, depth_max, string_max, 0)));
-        let (value, at, nodes_left) = amf3.read_at(self.at, depth, self.nodes_left)?;
-        (self.at, self.nodes_left) = (at, nodes_left);
+        let (value, at, nodes_left) = amf3.read_at(self.input.at, depth, self.nodes_left)?;
+        (self.input.at, self.nodes_left) = (at, nodes_left);
         Ok(value)
     }
 
@@ -182,10 +181,10 @@ impl<'a> Reader<'a> {
     fn fields(&mut self, depth: u32) -> Result<Vec<(String, Value)>, Error> {
         let mut fields = Vec::new();
         loop {
-            let start = self.at;
-            let len = usize::from(self.u16()?);
+            let start = self.input.at;
+            let len = usize::from(self.input.u16()?);
             if len == 0 && self.rest().first() == Some(&marker::OBJECT_END) {
-                self.at = self.at.saturating_add(1);
+                self.input.at = self.input.at.saturating_add(1);
                 return Ok(fields);
             }
             if self.rest().len() < len {
@@ -201,56 +200,18 @@ impl<'a> Reader<'a> {
     }
 
     fn long_text(&mut self) -> Result<String, Error> {
-        let len = self.u32()? as usize;
+        let len = self.input.u32()? as usize;
         self.text(len)
     }
 
     fn text(&mut self, len: usize) -> Result<String, Error> {
         if len > self.string_max {
-            return Err(self.error("a string longer than the limit of AMF string bytes"));
+            return Err(self
+                .input
+                .error("a string longer than the limit of AMF string bytes"));
         }
-        let bytes = self.take(len)?;
+        let bytes = self.input.take(len)?;
         Ok(String::from_utf8_lossy(bytes).into_owned())
-    }
-
-    fn take(&mut self, len: usize) -> Result<&'a [u8], Error> {
-        let end = self.at.saturating_add(len);
-        match self.bytes.get(self.at..end) {
-            Some(bytes) => {
-                self.at = end;
-                Ok(bytes)
-            }
-            None => Err(self.error("the message ends inside a value")),
-        }
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn u8(&mut self) -> Result<u8, Error> {
-        Ok(u8::from_be_bytes(self.array()?))
-    }
-
-    fn u16(&mut self) -> Result<u16, Error> {
-        Ok(u16::from_be_bytes(self.array()?))
-    }
-
-    fn u32(&mut self) -> Result<u32, Error> {
-        Ok(u32::from_be_bytes(self.array()?))
-    }
-
-    fn u64(&mut self) -> Result<u64, Error> {
-        Ok(u64::from_be_bytes(self.array()?))
-    }
-
-    const fn error(&self, rule: &'static str) -> Error {
-        Error {
-            offset: self.at,
-            rule,
-        }
     }
 }
 

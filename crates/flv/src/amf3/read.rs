@@ -7,6 +7,7 @@ use core_frame::Limits;
 use super::graph::{Budget, Graph, Name, Node, NodeId, Span, slice};
 use super::marker;
 use crate::amf0::{DEPTH_CEILING, Error, Value};
+use crate::input::Input;
 
 /// Text that references may repeat, in longest strings.
 const REPEATED_STRINGS: usize = 4;
@@ -44,8 +45,7 @@ enum Head {
 /// As an iterator it ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    input: Input<'a>,
     budget: Budget,
     string_max: usize,
     strings: Vec<Span>,
@@ -66,8 +66,7 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn within(bytes: &'a [u8], depth_max: u32, string_max: usize, nodes: u32) -> Self {
         Self {
-            bytes,
-            at: 0,
+            input: Input::new(bytes, "the message ends inside an AMF3 value"),
             budget: Budget {
                 nodes,
                 text: string_max.saturating_mul(REPEATED_STRINGS),
@@ -88,7 +87,7 @@ impl<'a> Reader<'a> {
     /// The bytes end inside the value, break AMF3, hold an externalizable object other than Flex's wrappers (only its
     /// class knows how it is written) or a dictionary with keys that are no names, or pass a limit.
     pub fn read(&mut self) -> Result<Value, Error> {
-        let start = self.at;
+        let start = self.input.at;
         let id = self.value(0)?;
         self.tree(id, 0, start)
     }
@@ -101,33 +100,33 @@ impl<'a> Reader<'a> {
         depth: u32,
         nodes: u32,
     ) -> Result<(Value, usize, u32), Error> {
-        self.at = at;
+        self.input.at = at;
         self.budget.nodes = nodes;
         let id = self.value(depth)?;
         let value = self.tree(id, depth, at)?;
-        Ok((value, self.at, self.budget.nodes))
+        Ok((value, self.input.at, self.budget.nodes))
     }
 
     /// True when all bytes are read.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.at >= self.bytes.len()
+        self.input.is_empty()
     }
 
     /// Bytes read so far.
     #[must_use]
     pub const fn offset(&self) -> usize {
-        self.at
+        self.input.at
     }
 
     fn tree(&mut self, id: NodeId, depth: u32, offset: usize) -> Result<Value, Error> {
         self.graph
-            .tree(id, depth, self.bytes, &mut self.budget)
+            .tree(id, depth, self.input.bytes, &mut self.budget)
             .map_err(|rule| Error { offset, rule })
     }
 
     fn value(&mut self, depth: u32) -> Result<NodeId, Error> {
-        let start = self.at;
+        let start = self.input.at;
         let fail = |rule| Error {
             offset: start,
             rule,
@@ -137,7 +136,7 @@ impl<'a> Reader<'a> {
             .nodes
             .checked_sub(1)
             .ok_or(fail("more values than the limit of AMF nodes"))?;
-        let node = match self.u8()? {
+        let node = match self.input.u8()? {
             marker::UNDEFINED => Node::Plain(Value::Undefined),
             marker::NULL => Node::Plain(Value::Null),
             marker::FALSE => Node::Plain(Value::Boolean(false)),
@@ -147,7 +146,7 @@ impl<'a> Reader<'a> {
                 let n = (self.u29()? << 3).cast_signed() >> 3;
                 Node::Plain(Value::Number(f64::from(n)))
             }
-            marker::DOUBLE => Node::Plain(Value::Number(self.f64()?)),
+            marker::DOUBLE => Node::Plain(Value::Number(self.input.f64()?)),
             marker::STRING => Node::Text(self.string()?),
             marker::XML_DOCUMENT | marker::XML => return self.flat(Node::Xml),
             marker::BYTE_ARRAY => return self.flat(Node::Bytes),
@@ -180,7 +179,7 @@ impl<'a> Reader<'a> {
     }
 
     fn head(&mut self) -> Result<Head, Error> {
-        let start = self.at;
+        let start = self.input.at;
         let n = self.u29()?;
         if n & 1 == 1 {
             return Ok(Head::New(n >> 1));
@@ -209,7 +208,7 @@ impl<'a> Reader<'a> {
         if let Head::Known(id) = self.head()? {
             return Ok(id);
         }
-        let unix_ms = self.f64()?;
+        let unix_ms = self.input.f64()?;
         let id = self.begin();
         let date = Value::Date { unix_ms, zone: 0 };
         self.graph.set(id, Node::Plain(date));
@@ -253,7 +252,7 @@ impl<'a> Reader<'a> {
 
     /// §3.12.
     fn object(&mut self, depth: u32) -> Result<NodeId, Error> {
-        let start = self.at;
+        let start = self.input.at;
         let fail = |rule| Error {
             offset: start,
             rule,
@@ -274,7 +273,7 @@ impl<'a> Reader<'a> {
         };
         let id = self.begin();
         if traits.is_external {
-            if !WRAPPERS.contains(&slice(self.bytes, traits.class)) {
+            if !WRAPPERS.contains(&slice(self.input.bytes, traits.class)) {
                 return Err(fail(
                     "an externalizable object of an unknown class (AMF3 §3.12)",
                 ));
@@ -302,7 +301,7 @@ impl<'a> Reader<'a> {
         let mut names = Vec::new();
         let count = if is_external { 0 } else { flags >> 3 };
         for _ in 0..count {
-            let offset = self.at;
+            let offset = self.input.at;
             // Each name will have a value: more names than values are left can come to nothing.
             if names.len() >= self.budget.nodes as usize {
                 let rule = "more members than the limit of AMF nodes";
@@ -327,7 +326,7 @@ impl<'a> Reader<'a> {
             Head::New(count) => count,
         };
         let id = self.begin();
-        self.u8()?;
+        self.input.u8()?;
         if kind == marker::VECTOR_OBJECT {
             // The class of the items; each says its own.
             self.string()?;
@@ -338,14 +337,14 @@ impl<'a> Reader<'a> {
                 items.push(self.value(depth + 1)?);
                 continue;
             }
-            let offset = self.at;
+            let offset = self.input.at;
             let rule = "more values than the limit of AMF nodes";
             let left = self.budget.nodes.checked_sub(1);
             self.budget.nodes = left.ok_or(Error { offset, rule })?;
             let number = match kind {
-                marker::VECTOR_INT => f64::from(self.u32()?.cast_signed()),
-                marker::VECTOR_UINT => f64::from(self.u32()?),
-                _ => self.f64()?,
+                marker::VECTOR_INT => f64::from(self.input.u32()?.cast_signed()),
+                marker::VECTOR_UINT => f64::from(self.input.u32()?),
+                _ => self.input.f64()?,
             };
             items.push(self.graph.push(Node::Plain(Value::Number(number))));
         }
@@ -360,10 +359,10 @@ impl<'a> Reader<'a> {
             Head::New(count) => count,
         };
         let id = self.begin();
-        self.u8()?;
+        self.input.u8()?;
         let mut fields = Vec::new();
         for _ in 0..count {
-            let offset = self.at;
+            let offset = self.input.at;
             let key = self.value(depth + 1)?;
             let name = match self.graph.get(key) {
                 Some(Node::Text(span)) => Name::Span(*span),
@@ -382,7 +381,7 @@ impl<'a> Reader<'a> {
 
     /// `UTF-8-vr` (§1.3.2). The empty string never goes into the table.
     fn string(&mut self) -> Result<Span, Error> {
-        let start = self.at;
+        let start = self.input.at;
         let n = self.u29()?;
         if n & 1 == 0 {
             let known = self.strings.get((n >> 1) as usize).copied();
@@ -407,16 +406,20 @@ impl<'a> Reader<'a> {
                 self.budget.text = left;
                 Ok(())
             }
-            None => Err(self.error("references repeat more text than the limit")),
+            None => Err(self
+                .input
+                .error("references repeat more text than the limit")),
         }
     }
 
     fn text(&mut self, len: usize) -> Result<Span, Error> {
         if len > self.string_max {
-            return Err(self.error("a string longer than the limit of AMF string bytes"));
+            return Err(self
+                .input
+                .error("a string longer than the limit of AMF string bytes"));
         }
-        let start = self.at;
-        self.take(len)?;
+        let start = self.input.at;
+        self.input.take(len)?;
         Ok((start, len))
     }
 
@@ -424,49 +427,13 @@ impl<'a> Reader<'a> {
     fn u29(&mut self) -> Result<u32, Error> {
         let mut n = 0;
         for _ in 0..3 {
-            let byte = self.u8()?;
+            let byte = self.input.u8()?;
             n = n << 7 | u32::from(byte & 0x7F);
             if byte & 0x80 == 0 {
                 return Ok(n);
             }
         }
-        Ok(n << 8 | u32::from(self.u8()?))
-    }
-
-    fn take(&mut self, len: usize) -> Result<&'a [u8], Error> {
-        let end = self.at.saturating_add(len);
-        match self.bytes.get(self.at..end) {
-            Some(bytes) => {
-                self.at = end;
-                Ok(bytes)
-            }
-            None => Err(self.error("the message ends inside an AMF3 value")),
-        }
-    }
-
-    fn array_of<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn u8(&mut self) -> Result<u8, Error> {
-        Ok(u8::from_be_bytes(self.array_of()?))
-    }
-
-    fn u32(&mut self) -> Result<u32, Error> {
-        Ok(u32::from_be_bytes(self.array_of()?))
-    }
-
-    fn f64(&mut self) -> Result<f64, Error> {
-        Ok(f64::from_be_bytes(self.array_of()?))
-    }
-
-    const fn error(&self, rule: &'static str) -> Error {
-        Error {
-            offset: self.at,
-            rule,
-        }
+        Ok(n << 8 | u32::from(self.input.u8()?))
     }
 }
 
