@@ -33,7 +33,7 @@ pub(crate) struct LoadPlay {
     /// How to play [default: what the address looks like]
     #[arg(long)]
     pub(crate) protocol: Option<PlayProtocol>,
-    /// What to play; {n} in it becomes the number of the session
+    /// What to play; {} in it becomes the number of the session
     #[arg(long)]
     pub(crate) url: String,
     /// Sessions
@@ -83,7 +83,7 @@ pub(crate) struct LoadPlay {
 /// `load publish`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LoadPublish {
-    /// Where to publish (rtmp://, rtmps://); {n} in it becomes the number of the publisher, which otherwise is put at its
+    /// Where to publish (rtmp://, rtmps://); {} in it becomes the number of the publisher, which otherwise is put at its
     /// end where there are several
     #[arg(long)]
     pub(crate) url: String,
@@ -134,7 +134,7 @@ pub(crate) struct LoadPublish {
 /// `load churn`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LoadChurn {
-    /// Where visitors go; {n} in it becomes the number of the visitor. May be given more than once: one visitor after
+    /// Where visitors go; {} in it becomes the number of the visitor. May be given more than once: one visitor after
     /// the other takes the next
     #[arg(long, required = true)]
     pub(crate) url: Vec<String>,
@@ -204,6 +204,6 @@ pub(crate) enum ChurnProtocol {
     Http,
     /// Publish over RTMP; each visitor has a stream of its own
     Publish,
-    /// What each address looks like: rtmp:// with {n} is published to, without it played; .flv, .m3u8, other HTTP
+    /// What each address looks like: rtmp:// with {} is published to, without it played; .flv, .m3u8, other HTTP
     Mixed,
 }

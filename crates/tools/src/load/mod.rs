@@ -74,6 +74,18 @@ fn numbered(url: &str, n: usize) -> String {
     url.replace("{n}", &n).replace("{}", &n)
 }
 
+/// An address of its own for session `n`: the number in its place, or else behind the path.
+fn numbered_apart(url: &str, n: usize) -> String {
+    let own = numbered(url, n);
+    if own != url {
+        return own;
+    }
+    match url.split_once('?') {
+        Some((path, query)) => format!("{path}{n}?{query}"),
+        None => format!("{url}{n}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,10 +13,10 @@ use crate::hls::{Cursor, Next, choose, join, parse_url};
 use crate::http::{self, Answer};
 use crate::load::fate::reason;
 use crate::load::flv_skim::FlvSkim;
-use crate::load::numbered;
 use crate::load::publish::{Figures, Player, Sender};
 use crate::load::rtmp::message;
 use crate::load::session::millis;
+use crate::load::{numbered, numbered_apart};
 use crate::net::Socket;
 use crate::rtmp::Connection;
 use crate::{Error, Result};
@@ -65,16 +65,13 @@ pub(super) async fn visit(run: &Run, n: usize) -> Visit {
     let mut visitor = Visitor {
         run,
         n,
-        url: numbered(url, n),
+        url: match errand {
+            Errand::Publish => numbered_apart(url, n),
+            _ => numbered(url, n),
+        },
         begun: Instant::now(),
         visit,
     };
-    if *errand == Errand::Publish && visitor.url == *url {
-        visitor.url = match url.split_once('?') {
-            Some((path, query)) => format!("{path}{n}?{query}"),
-            None => format!("{url}{n}"),
-        };
-    }
     let result = tokio::select! {
         result = visitor.errand(*errand) => result,
         () = run.cancel.cancelled() => Ok(()),

@@ -20,7 +20,7 @@ use media::Loop;
 use super::fate::reason;
 use super::report::{PublishReport, PublisherReport, Sessions};
 use super::session::millis;
-use super::{PublishOptions, numbered};
+use super::{PublishOptions, numbered, numbered_apart};
 use crate::net::Dialer;
 use crate::process::{Usage, own_cpu_seconds};
 use crate::rtmp::Connection;
@@ -171,16 +171,10 @@ impl Figures {
 }
 
 fn address(options: &PublishOptions, n: usize) -> String {
-    if options.url.contains("{}") {
+    if options.count == 1 {
         return numbered(&options.url, n);
     }
-    if options.count == 1 {
-        return options.url.clone();
-    }
-    match options.url.split_once('?') {
-        Some((path, query)) => format!("{path}{n}?{query}"),
-        None => format!("{}{n}", options.url),
-    }
+    numbered_apart(&options.url, n)
 }
 
 /// One publisher, over as many connections as it may try.
@@ -408,6 +402,11 @@ mod tests {
             address(&options, n)
         };
         assert_eq!(at("rtmp://h/live/cam", 1, 0), "rtmp://h/live/cam");
+        for place in ["{}", "{n}"] {
+            let url = format!("rtmp://h/live/c{place}?token=x");
+            assert_eq!(at(&url, 1, 0), "rtmp://h/live/c0?token=x");
+            assert_eq!(at(&url, 9, 7), "rtmp://h/live/c7?token=x");
+        }
         assert_eq!(
             at("rtmp://h/live/cam?token=x", 2, 1),
             "rtmp://h/live/cam1?token=x"
